@@ -1,0 +1,169 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A SensorConfig is a sensor with what the agent must know of it.
+type SensorConfig struct {
+	Name    string
+	Driver  string
+	Every   time.Duration // the interval
+	Phase   time.Duration // shifts the wall-clock grid
+	Quality Quality       // what every observation of it has, for example Simulated
+	Sensor  Sensor
+
+	// Streams are the datastreams the sensor may give results for; Name, Sensor,
+	// Driver and Thing are filled in by the agent.
+	Streams []Datastream
+}
+
+// A Clock tells how far the wall clock can be trusted.
+type Clock interface {
+	// Stamp returns for a moment of this boot what an Observation says of its
+	// time: boot and mono, or 0 and 0 when the clock is trusted.
+	Stamp(t time.Time) (boot uint32, mono time.Duration, quality Quality)
+}
+
+// Agent reads sensors and records what they say. Its fields are set before Run
+// and not changed afterwards.
+type Agent struct {
+	Thing    string
+	Sensors  []SensorConfig
+	Recorder Recorder
+	Clock    Clock // nil means that the clock is trusted
+	Log      *slog.Logger
+
+	once    sync.Once
+	runners []*runner
+}
+
+// ErrUnknownSensor says that no sensor of that name is configured.
+var ErrUnknownSensor = errors.New("no such sensor is configured")
+
+// Run reads the sensors until ctx is done: each at once and then on its grid,
+// for ever and whatever happens to the others. When it returns, all that was
+// read is recorded.
+func (a *Agent) Run(ctx context.Context) error {
+	a.prepare()
+	for _, r := range a.runners {
+		if err := r.register(); err != nil {
+			return fmt.Errorf("sensor %s: %w", r.c.Name, err)
+		}
+	}
+	var wg sync.WaitGroup
+	for _, r := range a.runners {
+		wg.Go(func() { r.run(ctx) })
+	}
+	wg.Wait()
+	return nil
+}
+
+func (a *Agent) prepare() {
+	a.once.Do(func() {
+		for _, c := range a.Sensors {
+			a.runners = append(a.runners, newRunner(a, c))
+		}
+	})
+}
+
+// SensorStatus is how a sensor is doing.
+type SensorStatus struct {
+	Name   string    `json:"name"`
+	Driver string    `json:"driver"`
+	State  string    `json:"state"` // ok, failing, absent; "" before the first attempt
+	Last   time.Time `json:"last,omitzero"`
+	Errors uint64    `json:"errors"`
+	Err    string    `json:"err,omitempty"` // the last error, while the state is not ok
+}
+
+// Status returns how the sensors are doing.
+func (a *Agent) Status() []SensorStatus {
+	a.prepare()
+	all := make([]SensorStatus, 0, len(a.runners))
+	for _, r := range a.runners {
+		r.mu.Lock()
+		all = append(all, r.status)
+		r.mu.Unlock()
+	}
+	return all
+}
+
+// stuckAfter is how long a sensor may be read at most: beyond its deadline it
+// ignores its context.
+const stuckAfter = 4 * observeTimeout
+
+// Alive tells whether sampling makes progress: some sensor is being waited for,
+// or read for less time than any takes.
+func (a *Agent) Alive() bool {
+	a.prepare()
+	for _, r := range a.runners {
+		r.mu.Lock()
+		busy := r.busy
+		r.mu.Unlock()
+		if busy.IsZero() || time.Since(busy) < stuckAfter {
+			return true
+		}
+	}
+	return len(a.runners) == 0
+}
+
+// Observe reads one sensor now, beside its interval, and returns what was
+// recorded. It is for agents that run.
+func (a *Agent) Observe(ctx context.Context, name string) ([]Observation, error) {
+	a.prepare()
+	i := slices.IndexFunc(a.runners, func(r *runner) bool { return r.c.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("%s: %w", name, ErrUnknownSensor)
+	}
+	q := question{make(chan answer, 1)}
+	select {
+	case a.runners[i].questions <- q:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case got := <-q.answer:
+		return got.obs, got.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// instants groups results by their time, oldest first: each group is recorded
+// as one. Results without a time are of the moment of the call.
+func instants(results []Result, called time.Time) [][]Result {
+	for i := range results {
+		if results[i].Time.IsZero() {
+			results[i].Time = called
+		}
+	}
+	slices.SortStableFunc(results, func(x, y Result) int { return x.Time.Compare(y.Time) })
+	var groups [][]Result
+	for i, r := range results {
+		if i == 0 || !r.Time.Equal(results[i-1].Time) {
+			groups = append(groups, nil)
+		}
+		last := len(groups) - 1
+		groups[last] = append(groups[last], r)
+	}
+	return groups
+}
+
+// grid returns the first moment after t that is a multiple of every, plus phase,
+// on the wall clock in UTC.
+func grid(t time.Time, every, phase time.Duration) time.Time {
+	return t.Add(-phase).Truncate(every).Add(every + phase)
+}
+
+// backOff is the wait after the nth error in a row: 1 s, 2 s … 5 min.
+func backOff(n int) time.Duration {
+	return cmp.Or(min(time.Second<<min(n-1, 10), 5*time.Minute), time.Second)
+}

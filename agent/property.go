@@ -1,0 +1,78 @@
+package agent
+
+import "fmt"
+
+// A Property is a quality of the environment that a sensor can observe
+// (SensorThings ObservedProperty).
+type Property struct {
+	Name string // the word used in configuration, topics and datastream names
+	Unit string // the unit of every value, as a UCUM code; "1" for a bare number
+	Kind Kind
+}
+
+// Kind says how to read the value of an observation.
+type Kind uint8
+
+// The kinds of result, after the SensorThings observation types. Their numbers
+// are stored: they never change.
+const (
+	Measurement Kind = iota // a quantity, in the property's unit
+	Count                   // a whole number of events, a total that goes on over restarts
+	Truth                   // 1 for yes, 0 for no
+	State                   // an index into the states the property's documentation lists
+)
+
+var kindNames = [...]string{"measurement", "count", "truth", "state"}
+
+// String returns the kind's name, for example "count".
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// The properties drivers may observe. A driver whose property is missing adds
+// it here, so that two drivers never report one property in two units.
+var (
+	AirTemperature      = Property{"airTemperature", "Cel", Measurement}
+	RelativeHumidity    = Property{"relativeHumidity", "%", Measurement}
+	AtmosphericPressure = Property{"atmosphericPressure", "hPa", Measurement}
+	// PartTemperature is that of a chip or of something a probe touches; it says
+	// little about the air.
+	PartTemperature = Property{"partTemperature", "Cel", Measurement}
+	// ProbeTemperature is that of the first remote probe of a part.
+	ProbeTemperature = Property{"probeTemperature", "Cel", Measurement}
+	MagneticX        = Property{"magneticFluxDensityX", "uT", Measurement}
+	MagneticY        = Property{"magneticFluxDensityY", "uT", Measurement}
+	MagneticZ        = Property{"magneticFluxDensityZ", "uT", Measurement}
+	Open             = Property{"open", "1", Truth}
+	Pulses           = Property{"pulses", "1", Count}
+	PulseRate        = Property{"pulseRate", "Hz", Measurement}
+	// Quantity is what the pulses of a meter stand for: pulses times per_pulse,
+	// in the unit of the meter, which the configuration knows.
+	Quantity = Property{"quantity", "1", Measurement}
+	// SensorState is the agent's own word on a sensor, see [SensorOK] and on.
+	SensorState = Property{"sensorState", "1", State}
+)
+
+// The values of [SensorState], which every sensor has as a diagnostic
+// datastream: silence is told from loss.
+const (
+	SensorOK      = 0 // the last attempt gave all it should
+	SensorFailing = 1 // the part or its bus answered wrongly
+	SensorAbsent  = 2 // nothing answers at its place
+)
+
+// SensorStateName returns the word for a value of [SensorState].
+func SensorStateName(v int) string {
+	switch v {
+	case SensorOK:
+		return "ok"
+	case SensorFailing:
+		return "failing"
+	case SensorAbsent:
+		return "absent"
+	}
+	return fmt.Sprintf("state %d", v)
+}

@@ -1,0 +1,237 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+)
+
+// observeTimeout bounds one Observe. The slowest part we know takes 5 s.
+const observeTimeout = 10 * time.Second
+
+// lastTimeout bounds the last Observe of a sensor that counts or wakes, when
+// the agent stops.
+const lastTimeout = time.Second
+
+// runner reads one sensor, in a goroutine of its own.
+type runner struct {
+	a         *Agent
+	c         SensorConfig
+	questions chan question
+	streams   map[Property]*Datastream
+	state     *Datastream
+	results   []Result
+	failures  int // in a row
+	known     bool
+
+	mu     sync.Mutex
+	status SensorStatus
+	busy   time.Time // when the reading under way began, or zero
+}
+
+// A question asks for a reading now.
+type question struct{ answer chan answer }
+
+type answer struct {
+	obs []Observation
+	err error
+}
+
+func newRunner(a *Agent, c SensorConfig) *runner {
+	return &runner{
+		a: a, c: c, questions: make(chan question), streams: make(map[Property]*Datastream),
+		status: SensorStatus{Name: c.Name, Driver: c.Driver},
+	}
+}
+
+// register makes the sensor's datastreams known, and gives it its totals back.
+func (r *runner) register() error {
+	own := append(r.c.Streams[:len(r.c.Streams):len(r.c.Streams)], Datastream{Property: SensorState, Class: Diagnostic})
+	for _, ds := range own {
+		ds.Name = r.c.Name + "/" + ds.Property.Name
+		ds.Sensor, ds.Driver, ds.Thing = r.c.Name, r.c.Driver, r.a.Thing
+		got, err := r.a.Recorder.Datastream(ds)
+		if err != nil {
+			return err
+		}
+		r.streams[ds.Property] = got
+		resumer, ok := r.c.Sensor.(Resumer)
+		if total, found := r.a.Recorder.Last(got); ok && found && ds.Property.Kind == Count {
+			resumer.Resume(ds.Property, total)
+		}
+	}
+	r.state = r.streams[SensorState]
+	return nil
+}
+
+func (r *runner) run(ctx context.Context) {
+	var wake <-chan struct{}
+	if w, ok := r.c.Sensor.(Waker); ok {
+		wake = w.Wake()
+	}
+	planned := time.Now()
+	timer := time.NewTimer(0) // the first observation is at once
+	defer timer.Stop()
+	for {
+		var q question
+		listen := wake
+		if r.failures > 0 {
+			listen = nil // its back-off decides
+		}
+		select {
+		case <-ctx.Done():
+			r.stop(ctx)
+			return
+		case <-timer.C:
+		case <-listen:
+		case q = <-r.questions:
+		}
+		obs, err := r.observe(ctx, observeTimeout)
+		if q.answer != nil {
+			q.answer <- answer{obs, err}
+		}
+		now := time.Now()
+		if r.failures > 0 {
+			timer.Reset(backOff(r.failures))
+			continue
+		}
+		planned = r.after(planned, now)
+		timer.Reset(planned.Sub(now))
+	}
+}
+
+// after returns the next point of the grid. A wall clock that runs a little
+// behind the monotonic one does not bring a point twice.
+func (r *runner) after(planned, now time.Time) time.Time {
+	next := grid(now, r.c.Every, r.c.Phase)
+	if d := next.Sub(planned.Round(0)); d >= 0 && d < r.c.Every/10 {
+		return next.Add(r.c.Every)
+	}
+	return next
+}
+
+// stop takes what a sensor that counts or wakes has seen since it was last read
+// and puts the part to rest.
+func (r *runner) stop(ctx context.Context) {
+	_, counts := r.c.Sensor.(Resumer)
+	_, wakes := r.c.Sensor.(Waker)
+	if (counts || wakes) && r.failures == 0 && r.known {
+		_, _ = r.observe(context.WithoutCancel(ctx), lastTimeout) // noted as any other
+	}
+	if err := r.c.Sensor.Close(); err != nil {
+		r.a.Log.Warn("sensor does not close", "sensor", r.c.Name, "err", err)
+	}
+}
+
+// observe reads the sensor once and records what it says, even beside an error.
+func (r *runner) observe(ctx context.Context, timeout time.Duration) ([]Observation, error) {
+	called := time.Now()
+	r.setBusy(called)
+	defer r.setBusy(time.Time{})
+	observing, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	results, err := r.c.Sensor.Observe(observing, r.results[:0])
+	r.results = results
+	results, wrong := r.check(results)
+	err = errors.Join(err, wrong)
+	if err != nil && len(results) == 0 && ctx.Err() != nil {
+		return nil, err // the agent stops: this says nothing about the sensor
+	}
+	var all []Observation
+	for _, group := range instants(results, called) {
+		obs := make([]Observation, 0, len(group))
+		for _, x := range group {
+			obs = append(obs, r.observation(x))
+		}
+		if failed := r.record(obs); failed != nil {
+			return all, errors.Join(err, failed)
+		}
+		all = append(all, obs...)
+	}
+	r.note(called, err)
+	return all, err
+}
+
+// check takes out what no driver may give.
+func (r *runner) check(results []Result) ([]Result, error) {
+	var err error
+	good := results[:0]
+	for _, x := range results {
+		switch {
+		case r.streams[x.Property] == nil:
+			err = errors.Join(err, fmt.Errorf("bug: driver %s gives an unknown property %q", r.c.Driver, x.Property.Name))
+		case math.IsNaN(x.Value) || math.IsInf(x.Value, 0):
+			err = errors.Join(err, fmt.Errorf("bug: driver %s gives %v as %s", r.c.Driver, x.Value, x.Property.Name))
+		default:
+			good = append(good, x)
+		}
+	}
+	return good, err
+}
+
+func (r *runner) observation(x Result) Observation {
+	o := Observation{
+		Datastream: r.streams[x.Property], Time: x.Time, Span: x.Span, Value: x.Value, Quality: x.Quality | r.c.Quality,
+	}
+	if r.a.Clock != nil {
+		boot, mono, q := r.a.Clock.Stamp(x.Time)
+		o.Boot, o.Mono = boot, mono
+		o.Quality |= q
+	}
+	return o
+}
+
+func (r *runner) record(obs []Observation) error {
+	if err := r.a.Recorder.Record(obs); err != nil {
+		r.a.Log.Error("observations are not recorded", "sensor", r.c.Name, "count", len(obs), "err", err)
+		return fmt.Errorf("record: %w", err)
+	}
+	return nil
+}
+
+// note keeps the sensor's state, and records and logs its changes.
+func (r *runner) note(at time.Time, err error) {
+	state := SensorOK
+	switch {
+	case err == nil:
+		r.failures = 0
+	case errors.Is(err, ErrAbsent):
+		state = SensorAbsent
+		r.failures++
+	default:
+		state = SensorFailing
+		r.failures++
+	}
+	name := SensorStateName(state)
+	r.mu.Lock()
+	s := &r.status
+	changed, before := s.State != name, s.State
+	s.State, s.Err = name, ""
+	if err != nil {
+		s.Err = err.Error()
+		s.Errors++
+	} else {
+		s.Last = at.UTC().Truncate(time.Millisecond)
+	}
+	r.mu.Unlock()
+	if !changed {
+		return
+	}
+	r.known = true
+	switch {
+	case err != nil:
+		r.a.Log.Warn("sensor "+name, "sensor", r.c.Name, "driver", r.c.Driver, "err", err)
+	case before != "":
+		r.a.Log.Info("sensor ok again", "sensor", r.c.Name, "driver", r.c.Driver)
+	}
+	_ = r.record([]Observation{r.observation(Result{Property: SensorState, Value: float64(state), Time: at})}) // logged there
+}
+
+func (r *runner) setBusy(t time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.busy = t
+}
