@@ -1,0 +1,224 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lamppost-city/lamppost/agent"
+)
+
+// Where a new city starts.
+const (
+	FromOldest = "oldest" // with all that is still in the log
+	FromNow    = "now"    // with what is recorded from now on
+)
+
+// Sizes and times.
+const (
+	seqReserve      = 1 << 22          // Seqs that may be assigned before the next commit
+	seqSkip         = 1 << 16          // Seqs left out after an unclean stop
+	blockRows       = 2048             // rows of a block at most, but for one instant
+	keepRows        = 4096             // rows kept in memory for the live lanes
+	maxPendingRows  = 100_000          // rows kept in memory while the disk takes nothing
+	settleEvery     = 10 * time.Second // cursors that moved in the log are durable after
+	settleRows      = 10_000           // or after as many observations
+	countEvery      = 10 * time.Second // a changed count is durable after
+	checkpointEvery = 5 * time.Minute  // anything else is durable after
+	retryAfter      = time.Second      // a commit that failed is tried again after
+)
+
+// Options are the configuration of a buffer. Dir and Thing are required.
+type Options struct {
+	Dir         string
+	Thing       string        // the thing's id: another one starts a new epoch
+	Cities      []City        // who is to have the observations
+	CommitEvery time.Duration // the loss window; 0 means 1 s
+	Strict      bool          // commit before anything is sent
+	MaxSize     int64         // bytes of the log at most; 0 means min(512 MB, half of the file system)
+	MinFree     int64         // bytes left free on the file system; 0 means max(16 MB, 2 % of it)
+	BootID      string        // the kernel's; another one is another boot
+	Witness     io.Writer     // told what is recorded and accepted as it becomes true; may be nil
+	Log         *slog.Logger
+}
+
+// City is a city as the buffer knows it.
+type City struct {
+	Name string
+	From string // FromOldest or FromNow; "" means FromOldest
+}
+
+// Buffer keeps observations. It implements agent.Recorder.
+type Buffer struct {
+	o    Options
+	disk *disk
+
+	requests chan chan error // for the committer: commit now
+	kick     chan struct{}   // for the committer: look at the clock again
+	quit     chan struct{}
+	done     chan struct{}
+
+	mu        sync.Mutex
+	state     state // as last committed; what is newer is below
+	streams   map[uint32]*agent.Datastream
+	byName    map[string]*agent.Datastream
+	newStream []*agent.Datastream // not on flash yet
+	lastMilli map[uint32]int64
+	totals    map[uint32]float64
+	resumed   map[uint32]bool // Count datastreams that had a value in this run
+	counted   time.Time       // when a count changed that is not on flash, or zero
+	unclean   bool            // the last stop was
+
+	next     uint64 // the next Seq
+	flushed  uint64 // what is pending has a higher Seq
+	tail     []row  // in memory, with consecutive Seqs: all that is pending, and some before
+	early    ranges // accepted Seqs after flushed: every city has them
+	assigned ranges // accepted Seqs, and pending ones
+	blocks   []blockRef
+	logBytes int64
+	cities   []*Cursor // configured and parked
+	notices  []agent.Notice
+	fresh    int        // the last notices that are not on flash yet
+	refused  []Refusal  // not on flash yet
+	damaged  []blockRef // to be taken out of the log
+	dropped  []blockRef // likewise, with a ledger entry
+	settled  int        // observations settled in the log since the last commit
+	settleAt time.Time  // the first of them
+	moved    time.Time  // when anything changed that is not on flash, or zero
+	failing  error      // why the disk takes nothing, or nil
+	retryAt  time.Time
+	commits  uint64
+	busy     time.Time // when the commit under way began, or zero
+	closed   bool
+}
+
+// ErrClosed is returned after Close.
+var ErrClosed = errors.New("the buffer is closed")
+
+// Open opens the buffer in o.Dir, or makes one. A file that cannot be read is
+// set aside and a new one begun; one that a newer version wrote is an error.
+func Open(o Options) (*Buffer, error) {
+	b, err := load(o, false)
+	if err != nil {
+		return nil, fmt.Errorf("buffer: %w", err)
+	}
+	// The new state is on flash before the first Seq is assigned: from here on a
+	// stop is unclean until Close says otherwise. While the disk takes nothing,
+	// an epoch that only memory knows keeps the keys unique.
+	if err := b.commit(false); err != nil {
+		b.startEpoch()
+	}
+	go b.run()
+	return b, nil
+}
+
+// Inspect opens the buffer of an agent that does not run, for reading only.
+func Inspect(dir string) (*Buffer, error) {
+	b, err := load(Options{Dir: dir, Log: slog.New(slog.DiscardHandler)}, true)
+	if err != nil {
+		return nil, fmt.Errorf("buffer: %w", err)
+	}
+	close(b.done)
+	return b, nil
+}
+
+// Close commits what is pending and closes the file.
+func (b *Buffer) Close() error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil
+	}
+	b.closed = true
+	b.mu.Unlock()
+	if b.disk.readOnly {
+		return b.disk.close()
+	}
+	close(b.quit)
+	<-b.done
+	if err := errors.Join(b.commit(true), b.disk.close()); err != nil {
+		return fmt.Errorf("buffer: close: %w", err)
+	}
+	return nil
+}
+
+// Datastream implements agent.Recorder.
+func (b *Buffer) Datastream(want agent.Datastream) (*agent.Datastream, error) {
+	if want.Name == "" {
+		return nil, errors.New("datastream without a name")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, ErrClosed
+	}
+	if ds := b.byName[want.Name]; ds != nil {
+		want.ID = ds.ID
+		if *ds == want {
+			return ds, nil
+		}
+	}
+	// Any other field makes it another datastream, unless it was that before.
+	for _, ds := range b.streams {
+		if want.ID = ds.ID; *ds == want {
+			b.byName[ds.Name] = ds
+			return ds, nil
+		}
+	}
+	want.ID = 1
+	for id := range b.streams {
+		want.ID = max(want.ID, id+1)
+	}
+	ds := &want
+	b.streams[ds.ID], b.byName[ds.Name] = ds, ds
+	b.newStream = append(b.newStream, ds)
+	b.touch()
+	return ds, nil
+}
+
+// Last implements agent.Recorder.
+func (b *Buffer) Last(ds *agent.Datastream) (total float64, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	total, ok = b.totals[ds.ID]
+	return total, ok
+}
+
+// Boot returns the number of this boot of the machine, from 1.
+func (b *Buffer) Boot() uint32 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state.Boot
+}
+
+// epochOf returns the epoch a Seq belongs to.
+func (b *Buffer) epochOf(seq uint64) (epoch agent.Epoch, last uint64) {
+	last = forever
+	for i := len(b.state.Epochs) - 1; i >= 0; i-- {
+		e := b.state.Epochs[i]
+		if e.From <= seq || i == 0 {
+			epoch, _ = agent.ParseEpoch(e.Epoch) // checked when it was read
+			return epoch, last
+		}
+		last = e.From - 1
+	}
+	return epoch, last
+}
+
+// witness writes a line for each range, by epoch.
+func (b *Buffer) witness(what string, set ranges) {
+	if b.o.Witness == nil {
+		return
+	}
+	for _, r := range set {
+		for from := r.From; from <= r.To; {
+			epoch, last := b.epochOf(from)
+			to := min(r.To, last)
+			fmt.Fprintf(b.o.Witness, "%s %s %d-%d\n", what, epoch, from, to)
+			from = to + 1
+		}
+	}
+}

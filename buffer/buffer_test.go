@@ -1,0 +1,641 @@
+package buffer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lamppost-city/lamppost/agent"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	temperature = agent.Datastream{Name: "roof-air/airTemperature", Sensor: "roof-air", Driver: "sht4x", Property: agent.AirTemperature, Resolution: 2, Class: agent.Telemetry, Thing: "lamp-042"}
+	rain        = agent.Datastream{Name: "rain/pulses", Sensor: "rain", Driver: "pulse", Property: agent.Pulses, Class: agent.Telemetry, Thing: "lamp-042"}
+	door        = agent.Datastream{Name: "door/open", Sensor: "door", Driver: "contact", Property: agent.Open, Class: agent.Alarm, Thing: "lamp-042"}
+)
+
+func options(dir string, cities ...string) Options {
+	o := Options{Dir: dir, Thing: "lamp-042", BootID: "boot", Log: slog.New(slog.DiscardHandler), MinFree: 1}
+	for _, name := range cities {
+		o.Cities = append(o.Cities, City{Name: name})
+	}
+	return o
+}
+
+func open(t *testing.T, o Options) *Buffer {
+	t.Helper()
+	b, err := Open(o)
+	require.NoError(t, err)
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// record records n observations of want, one an instant.
+func record(t *testing.T, b *Buffer, want agent.Datastream, n int) {
+	t.Helper()
+	ds, err := b.Datastream(want)
+	require.NoError(t, err)
+	for i := range n {
+		require.NoError(t, b.Record([]agent.Observation{{Datastream: ds, Time: time.Now(), Value: float64(i)}}))
+	}
+}
+
+// closes checks that the books of every city close.
+func closes(t *testing.T, b *Buffer) Stats {
+	t.Helper()
+	s := b.Stats()
+	for _, c := range s.Cities {
+		require.Equalf(t, c.Accepted, c.Delivered+c.Waiting+c.Ledgered, "the books of %s: %+v", c.Name, c)
+	}
+	return s
+}
+
+// crash returns a copy of the buffer's directory as a power cut leaves it.
+func crash(t *testing.T, dir string) string {
+	t.Helper()
+	copied := t.TempDir()
+	data, err := os.ReadFile(filepath.Join(dir, fileName))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(copied, fileName), data, 0o600))
+	return copied
+}
+
+func TestOnlineTheCardRests(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, options(dir, "platform"))
+		c := b.Cursor("platform")
+		c.Connected()
+		ds, err := b.Datastream(temperature)
+		require.NoError(t, err)
+		before := b.Stats().Commits
+
+		for range 4 * 60 * 50 { // 4 minutes at 50/s, acknowledged after 100 ms
+			require.NoError(t, b.Record([]agent.Observation{{Datastream: ds, Time: time.Now()}}))
+			if batch := c.Live(1000); len(batch.Observations) > 0 {
+				go func() {
+					time.Sleep(100 * time.Millisecond)
+					c.Settle(batch, nil)
+				}()
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		time.Sleep(200 * time.Millisecond)
+
+		s := closes(t, b)
+		assert.Equal(t, before, s.Commits, "nothing is written")
+		assert.EqualValues(t, 12000, s.Accepted)
+		assert.EqualValues(t, 12000, s.Cities[0].Delivered)
+		assert.Zero(t, s.Pending)
+		require.NoError(t, b.Close())
+	})
+}
+
+func TestOfflineOneCommitAnInterval(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, options(dir, "platform"))
+		before := b.Stats().Commits
+		for range 60 * 50 {
+			record(t, b, temperature, 1)
+			time.Sleep(20 * time.Millisecond)
+		}
+		s := closes(t, b)
+		assert.InDelta(t, 60, s.Commits-before, 2)
+		assert.LessOrEqual(t, s.Pending, uint64(51), "the loss window is a second")
+		assert.EqualValues(t, 3000, s.Accepted+s.Pending)
+		require.NoError(t, b.Close())
+	})
+}
+
+func TestUncleanStop(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "platform", "other"))
+	record(t, b, temperature, 100)
+	c := b.Cursor("platform")
+	c.Settle(c.Backlog(40), nil)
+	require.NoError(t, b.Commit())
+	record(t, b, temperature, 7) // pending: lost
+	c.Settle(c.Backlog(10), nil) // since the last commit: will come again
+
+	after := open(t, options(crash(t, dir), "platform", "other"))
+
+	s := closes(t, after)
+	assert.Equal(t, "unclean", s.LastStop)
+	assert.Equal(t, b.Stats().Epoch, s.Epoch)
+	assert.EqualValues(t, 100, s.Accepted)
+	assert.EqualValues(t, 60, s.Cities[1].Waiting)
+	assert.EqualValues(t, 100, s.Cities[0].Waiting, "in the order of their names")
+	notices := after.Ledger()
+	require.Len(t, notices, 1)
+	assert.Equal(t, agent.NoticeWindow, notices[0].Kind)
+	assert.EqualValues(t, 101, notices[0].From)
+
+	record(t, after, temperature, 1)
+	assert.EqualValues(t, 101, closes(t, after).Accepted+after.Stats().Pending)
+	last := after.Stats().AcceptedTo + after.Stats().Pending
+	require.NoError(t, after.Commit())
+	assert.Equal(t, notices[0].To+1, after.Stats().AcceptedTo, "no gap after the window; was %d", last)
+	got := after.Cursor("platform").Backlog(1000)
+	assert.EqualValues(t, 41, got.Observations[0].Seq)
+	assert.Len(t, got.Observations, 61)
+}
+
+func TestCleanStop(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "platform"))
+	record(t, b, temperature, 10)
+	require.NoError(t, b.Close())
+	assert.ErrorIs(t, b.Record([]agent.Observation{{}}), ErrClosed)
+
+	b = open(t, options(dir, "platform"))
+	record(t, b, temperature, 1)
+	s := closes(t, b)
+	assert.Equal(t, "clean", s.LastStop)
+	assert.Empty(t, b.Ledger())
+	batch := b.Cursor("platform").Backlog(100)
+	require.Len(t, batch.Observations, 11)
+	for i, o := range batch.Observations {
+		assert.EqualValues(t, i+1, o.Seq)
+	}
+	assert.Equal(t, temperature.Name, batch.Observations[0].Datastream.Name)
+}
+
+func TestSecondAgent(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "platform"))
+	_, err := Open(options(dir, "platform"))
+	assert.ErrorIs(t, err, ErrLocked)
+	require.NoError(t, b.Close())
+}
+
+func TestLanes(t *testing.T) {
+	b := open(t, options(t.TempDir(), "platform"))
+	record(t, b, temperature, 5)
+	require.NoError(t, b.Commit())
+	c := b.Cursor("platform")
+	c.Connected()
+	record(t, b, temperature, 3)
+
+	live := c.Live(2)
+	assert.Equal(t, []uint64{6, 7}, numbers(live))
+	backlog := c.Backlog(3)
+	assert.Equal(t, []uint64{1, 2, 3}, numbers(backlog))
+	assert.Equal(t, []uint64{8}, numbers(c.Live(10)))
+	assert.Empty(t, numbers(c.Live(10)))
+
+	c.Release(live)
+	assert.Equal(t, []uint64{4, 5, 6, 7}, numbers(c.Backlog(10)), "released is backlog")
+	assert.Empty(t, numbers(c.Backlog(10)), "all is handed out")
+	c.Settle(backlog, nil)
+	s := closes(t, b)
+	assert.EqualValues(t, 3, s.Cities[0].Delivered)
+	select {
+	case <-c.Grown():
+	default:
+		t.Error("says that there is something")
+	}
+}
+
+func numbers(b agent.Batch) []uint64 {
+	var all []uint64
+	for _, o := range b.Observations {
+		all = append(all, o.Seq)
+	}
+	return all
+}
+
+func TestInstantsAreNotSplit(t *testing.T) {
+	b := open(t, options(t.TempDir(), "platform"))
+	x, _ := b.Datastream(temperature)
+	y, _ := b.Datastream(rain)
+	for range 4 {
+		require.NoError(t, b.Record([]agent.Observation{{Datastream: y, Time: time.Now()}, {Datastream: x, Time: time.Now()}, {Datastream: y, Time: time.Now()}}))
+	}
+	c := b.Cursor("platform")
+	assert.Len(t, c.Backlog(5).Observations, 3)
+	assert.Len(t, c.Backlog(1).Observations, 3, "an instant larger than the limit")
+	rest := c.Backlog(6)
+	assert.Len(t, rest.Observations, 6)
+	assert.Equal(t, x, rest.Observations[0].Datastream, "in the order of the datastreams")
+}
+
+func TestRounding(t *testing.T) {
+	b := open(t, options(t.TempDir(), "platform"))
+	ds, _ := b.Datastream(temperature)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
+	obs := []agent.Observation{{Datastream: ds, Time: now, Value: 21.4567}, {Datastream: ds, Time: now, Value: -0.001}}
+	require.NoError(t, b.Record(obs))
+	assert.Equal(t, 21.46, obs[0].Value, "what is stored is what is sent")
+	assert.Equal(t, "0", fmt.Sprint(obs[1].Value))
+	assert.Equal(t, now.Truncate(time.Millisecond), obs[0].Time)
+	assert.Equal(t, obs[0].Time.Add(time.Millisecond), obs[1].Time, "strictly increasing")
+	back := []agent.Observation{{Datastream: ds, Time: now.AddDate(-50, 0, 0)}}
+	require.NoError(t, b.Record(back))
+	assert.Equal(t, 1976, back[0].Time.Year(), "a clock set back is believed")
+}
+
+func TestAlarmIsOnFlashAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "platform"))
+	record(t, b, temperature, 2)
+	record(t, b, door, 1)
+	s := closes(t, b)
+	assert.Zero(t, s.Pending)
+	assert.EqualValues(t, 3, closes(t, open(t, options(crash(t, dir), "platform"))).Accepted)
+}
+
+func TestStrict(t *testing.T) {
+	o := options(t.TempDir(), "platform")
+	o.Strict = true
+	b := open(t, o)
+	record(t, b, temperature, 3)
+	assert.Zero(t, b.Stats().Pending)
+	assert.Len(t, b.Cursor("platform").Backlog(10).Observations, 3)
+}
+
+func TestCountsGoOn(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "platform"))
+	c := b.Cursor("platform")
+	c.Connected()
+	ds, _ := b.Datastream(rain)
+	obs := []agent.Observation{{Datastream: ds, Time: time.Now(), Value: 41}}
+	require.NoError(t, b.Record(obs))
+	c.Settle(c.Live(10), nil)
+	require.NoError(t, b.Commit())
+
+	b = open(t, options(crash(t, dir), "platform"))
+	ds, err := b.Datastream(rain)
+	require.NoError(t, err)
+	total, ok := b.Last(ds)
+	assert.True(t, ok)
+	assert.EqualValues(t, 41, total)
+	for i, want := range []agent.Quality{agent.Restarted, 0} {
+		obs := []agent.Observation{{Datastream: ds, Time: time.Now(), Value: 42}}
+		require.NoError(t, b.Record(obs))
+		assert.Equalf(t, want, obs[0].Quality, "value %d after an unclean stop", i)
+	}
+}
+
+func TestDatastreamsKeepTheirIDs(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "platform"))
+	x, _ := b.Datastream(temperature)
+	changed := temperature
+	changed.Property.Unit = "[degF]"
+	y, _ := b.Datastream(changed)
+	assert.NotEqual(t, x.ID, y.ID, "another unit is another datastream")
+	record(t, b, temperature, 1)
+	require.NoError(t, b.Close())
+
+	b = open(t, options(dir, "platform"))
+	again, _ := b.Datastream(temperature)
+	assert.Equal(t, x, again)
+	assert.Equal(t, "Cel", b.Cursor("platform").Backlog(1).Observations[0].Datastream.Property.Unit)
+}
+
+func TestRefused(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "platform", "other"))
+	record(t, b, temperature, 5)
+	c := b.Cursor("platform")
+	c.Settle(c.Backlog(5), map[uint64]string{3: "too old"})
+	require.NoError(t, b.Commit())
+
+	s := closes(t, b)
+	assert.EqualValues(t, 4, s.Cities[1].Delivered)
+	assert.EqualValues(t, 1, s.Cities[1].Ledgered)
+	assert.EqualValues(t, 5, s.Cities[0].Waiting)
+	ledger := b.Ledger()
+	require.Len(t, ledger, 1)
+	assert.Equal(t, "refused: too old", ledger[0].Cause)
+	assert.Equal(t, []string{"platform"}, ledger[0].Cities)
+	assert.Empty(t, b.Cursor("other").Notices(10), "it is not concerned")
+	told := c.Notices(10)
+	require.Len(t, told, 1)
+	c.Notified(told[0].ID)
+	assert.Empty(t, c.Notices(10))
+}
+
+func TestParkedCity(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "a", "b"))
+	record(t, b, temperature, 10)
+	require.NoError(t, b.Close())
+
+	b = open(t, options(dir, "b"))
+	assert.Nil(t, b.Cursor("a"))
+	c := b.Cursor("b")
+	c.Settle(c.Backlog(100), nil)
+	record(t, b, temperature, 5)
+	s := closes(t, b)
+	assert.True(t, s.Cities[0].Parked)
+	assert.EqualValues(t, 10, s.Cities[0].Waiting, "its data is kept")
+	_, err := b.Forget("b")
+	assert.ErrorContains(t, err, "still configured")
+	require.NoError(t, b.Close())
+
+	b = open(t, options(dir, "a", "b"))
+	assert.EqualValues(t, 10, closes(t, b).Cities[0].Waiting, "and there when it comes back")
+	require.NoError(t, b.Close())
+
+	b = open(t, options(dir, "b"))
+	n, err := b.Forget("a")
+	require.NoError(t, err)
+	assert.EqualValues(t, 10, n)
+	assert.Len(t, closes(t, b).Cities, 1)
+	require.Len(t, b.Ledger(), 1)
+	assert.Equal(t, "forgotten", b.Ledger()[0].Cause)
+}
+
+func TestNewCity(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "a"))
+	record(t, b, temperature, 10)
+	c := b.Cursor("a")
+	c.Settle(c.Backlog(4), nil)
+	require.NoError(t, b.Close())
+
+	o := options(dir, "a", "old", "new")
+	o.Cities[2].From = FromNow
+	b = open(t, o)
+	s := closes(t, b)
+	assert.EqualValues(t, 0, s.Cities[1].Waiting)
+	assert.EqualValues(t, 6, s.Cities[2].Waiting, "what is still in the log")
+}
+
+func TestNoCity(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir))
+	record(t, b, temperature, 10)
+	require.NoError(t, b.Close())
+	assert.EqualValues(t, 10, closes(t, open(t, options(dir, "a"))).Cities[0].Waiting, "kept for the city to come")
+}
+
+func TestOtherThing(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "a"))
+	record(t, b, temperature, 3)
+	first := b.Stats().Epoch
+	require.NoError(t, b.Close())
+
+	o := options(dir, "a")
+	o.Thing = "lamp-043"
+	b = open(t, o)
+	record(t, b, temperature, 3)
+	assert.NotEqual(t, first, b.Stats().Epoch)
+	c := b.Cursor("a")
+	old, fresh := c.Backlog(100), c.Backlog(100)
+	assert.Equal(t, first, old.Epoch.String(), "a batch is of one epoch")
+	assert.Equal(t, []uint64{1, 2, 3}, numbers(old))
+	assert.Equal(t, []uint64{4, 5, 6}, numbers(fresh))
+}
+
+func TestDamagedBlock(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "a"))
+	for range 3 {
+		record(t, b, temperature, 10)
+		require.NoError(t, b.Commit())
+	}
+	ref := b.blocks[1]
+	require.NoError(t, b.Close())
+	data, err := os.ReadFile(filepath.Join(dir, fileName))
+	require.NoError(t, err)
+	d := &disk{path: filepath.Join(dir, fileName)}
+	require.NoError(t, d.open())
+	block, err := d.block(ref)
+	require.NoError(t, err)
+	require.NoError(t, d.close())
+	at := bytes.Index(data, block)
+	require.Positive(t, at)
+	data[at+5] ^= 4
+	require.NoError(t, os.WriteFile(d.path, data, 0o600))
+
+	b = open(t, options(dir, "a"))
+	c := b.Cursor("a")
+	got := append(numbers(c.Backlog(10)), numbers(c.Backlog(100))...)
+	assert.Equal(t, append(from(1, 10), from(21, 30)...), got)
+	s := closes(t, b)
+	assert.EqualValues(t, 10, s.Cities[0].Ledgered)
+	assert.Contains(t, b.Ledger()[0].Cause, "damaged")
+}
+
+func from(a, b uint64) (all []uint64) {
+	for ; a <= b; a++ {
+		all = append(all, a)
+	}
+	return all
+}
+
+func TestDamagedFileIsSetAside(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "a"))
+	record(t, b, temperature, 10)
+	epoch := b.Stats().Epoch
+	require.NoError(t, b.Close())
+	path := filepath.Join(dir, fileName)
+	require.NoError(t, os.WriteFile(path, bytes.Repeat([]byte{0xa5}, 1<<16), 0o600))
+
+	b = open(t, options(dir, "a"))
+	record(t, b, temperature, 1)
+	assert.NotEqual(t, epoch, b.Stats().Epoch)
+	aside, _ := filepath.Glob(path + ".damaged-*")
+	assert.Len(t, aside, 1, "nothing unreadable is deleted")
+}
+
+func TestMaxSize(t *testing.T) {
+	o := options(t.TempDir(), "a")
+	o.MaxSize = 20_000
+	b := open(t, o)
+	for range 100 {
+		record(t, b, temperature, 100)
+		require.NoError(t, b.Commit())
+	}
+	s := closes(t, b)
+	assert.LessOrEqual(t, s.LogBytes, o.MaxSize+3000)
+	assert.Positive(t, s.Cities[0].Ledgered)
+	assert.EqualValues(t, 10_000, s.Accepted)
+	var counted uint64
+	for _, n := range b.Ledger() {
+		counted += n.Count
+	}
+	assert.Equal(t, s.Cities[0].Ledgered, counted, "the ledger adds up")
+}
+
+func TestDiskFull(t *testing.T) {
+	o := options(t.TempDir(), "a")
+	var log bytes.Buffer
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	b := open(t, o)
+	b.o.MinFree = 1 << 62
+	record(t, b, temperature, 50)
+	assert.ErrorContains(t, b.Commit(), "disk full")
+	assert.Error(t, b.Commit())
+	s := closes(t, b)
+	assert.Equal(t, "ram", s.LossWindow)
+	assert.EqualValues(t, 50, s.Pending)
+	c := b.Cursor("a")
+	c.Settle(c.Backlog(20), nil)
+	assert.EqualValues(t, 30, b.Stats().Pending, "what arrives is accepted")
+	record(t, b, temperature, 2*maxPendingRows)
+	s = closes(t, b)
+	assert.LessOrEqual(t, s.Pending, uint64(maxPendingRows))
+
+	b.o.MinFree = 1
+	require.NoError(t, b.Commit())
+	s = closes(t, b)
+	assert.Zero(t, s.Pending)
+	var never uint64
+	for _, n := range b.Ledger() {
+		assert.Contains(t, n.Cause, "ram")
+		never += n.Count
+	}
+	assert.EqualValues(t, 50+2*maxPendingRows, s.Accepted+never)
+	assert.Equal(t, 2, strings.Count(log.String(), "\n"), log.String())
+}
+
+func TestExportAndInspect(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "a", "b"))
+	record(t, b, temperature, 3000)
+	c := b.Cursor("a")
+	c.Settle(c.Backlog(10), nil)
+	require.NoError(t, b.Close())
+
+	r, err := Inspect(dir)
+	require.NoError(t, err)
+	defer r.Close()
+	var got []Waiting
+	for w := range r.Export() {
+		got = append(got, w)
+	}
+	require.Len(t, got, 3000)
+	assert.Equal(t, []string{"b"}, got[0].Cities)
+	assert.Equal(t, []string{"a", "b"}, got[10].Cities)
+	_, err = Inspect(t.TempDir())
+	assert.Error(t, err)
+}
+
+func TestWitness(t *testing.T) {
+	o := options(t.TempDir(), "a")
+	var lines bytes.Buffer
+	o.Witness = &lines
+	b := open(t, o)
+	record(t, b, temperature, 2)
+	c := b.Cursor("a")
+	batch := c.Backlog(1)
+	c.Settle(batch, nil)
+	require.NoError(t, b.Commit())
+	e := b.Stats().Epoch
+	assert.Equal(t, strings.ReplaceAll("recorded E 1-1\nrecorded E 2-2\naccepted E 1-1\naccepted E 2-2\n", "E", e), lines.String())
+}
+
+// TestModel compares random histories, with crashes, with a plain model.
+func TestModel(t *testing.T) {
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { model(t, rand.New(rand.NewPCG(seed, 1)), 120) })
+	}
+}
+
+func model(t *testing.T, random *rand.Rand, steps int) {
+	dir := t.TempDir()
+	names := []string{"a", "b"}
+	witness := make(map[uint64]bool)    // accepted, as told
+	atCity := []map[uint64]bool{{}, {}} // what each city has
+	o := options(dir, names...)
+	o.CommitEvery = time.Hour
+	var lines bytes.Buffer
+	o.Witness = &lines
+	b := open(t, o)
+	hold := make([][]agent.Batch, 2)
+	for range steps {
+		i := random.IntN(2)
+		c := b.Cursor(names[i])
+		switch random.IntN(10) {
+		case 0, 1, 2:
+			record(t, b, temperature, 1+random.IntN(30))
+		case 3, 4:
+			batch := c.Backlog(1 + random.IntN(40))
+			for _, s := range numbers(batch) {
+				require.Falsef(t, atCity[i][s] && slices.ContainsFunc(hold[i], func(h agent.Batch) bool { return slices.Contains(numbers(h), s) }), "%d is handed out twice", s)
+			}
+			hold[i] = append(hold[i], batch)
+		case 5, 6:
+			for _, batch := range hold[i] {
+				for _, s := range numbers(batch) {
+					atCity[i][s] = true
+				}
+				c.Settle(batch, nil)
+			}
+			hold[i] = nil
+		case 7:
+			for _, batch := range hold[i] {
+				c.Release(batch)
+			}
+			hold[i] = nil
+			c.Connected()
+		case 8:
+			require.NoError(t, b.Commit())
+		case 9:
+			if random.IntN(3) > 0 {
+				continue
+			}
+			if random.IntN(2) == 0 {
+				o.Dir = crash(t, o.Dir)
+			} else {
+				require.NoError(t, b.Close())
+			}
+			note(t, &lines, witness)
+			b = open(t, o)
+			hold = make([][]agent.Batch, 2)
+		}
+		closes(t, b)
+		note(t, &lines, witness)
+		check(t, b, witness, atCity)
+	}
+}
+
+// note takes what the witness was told.
+func note(t *testing.T, lines *bytes.Buffer, witness map[uint64]bool) {
+	for {
+		line, err := lines.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		var what, epoch string
+		var from, to uint64
+		_, err = fmt.Sscanf(strings.Replace(line, "-", " ", 1), "%s %s %d %d", &what, &epoch, &from, &to)
+		require.NoError(t, err)
+		for s := from; what == "accepted" && s <= to; s++ {
+			require.Falsef(t, witness[s], "%d accepted twice", s)
+			witness[s] = true
+		}
+	}
+}
+
+// check is the promise: witnessed accepted ⊆ at the city ∪ waiting ∪ ledger.
+func check(t *testing.T, b *Buffer, witness map[uint64]bool, atCity []map[uint64]bool) {
+	t.Helper()
+	for i, name := range []string{"a", "b"} {
+		b.mu.Lock()
+		waiting := b.cursor(name).waiting(1, b.next-1)
+		b.mu.Unlock()
+		for s := range witness {
+			require.Truef(t, atCity[i][s] || waiting.contains(s), "%d is lost for %s", s, name)
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package buffer
+
+import (
+	"sort"
+
+	"github.com/lamppost-city/lamppost/agent"
+)
+
+// A Cursor is what one city has of the log. Its methods may be called from
+// several goroutines. It is the queue that the city's uplink empties.
+type Cursor struct {
+	b *Buffer
+	s cityState
+
+	parked bool
+	taken  ranges // handed out, and neither settled nor released
+	live   uint64 // the next Seq of the live lane; what is before is backlog; forever until Connected
+	signal chan struct{}
+
+	cached blockRef // the block last read
+	rows   []row
+}
+
+func newCursor(b *Buffer, s cityState) *Cursor {
+	return &Cursor{b: b, s: s, live: forever, signal: make(chan struct{}, 1)}
+}
+
+// Cursor returns the cursor of a configured city, or nil.
+func (b *Buffer) Cursor(name string) *Cursor {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c := b.cursor(name); c != nil && !c.parked {
+		return c
+	}
+	return nil
+}
+
+func (b *Buffer) cursor(name string) *Cursor {
+	for _, c := range b.cities {
+		if c.s.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// Grown receives a value after observations or notices have come.
+func (c *Cursor) Grown() <-chan struct{} { return c.signal }
+
+func (c *Cursor) wake() {
+	select {
+	case c.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Connected says that a session begins: what is recorded from now on is live,
+// what was before is backlog.
+func (c *Cursor) Connected() {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	c.live = c.b.next
+}
+
+// Live returns up to limit observations that were recorded since Connected and
+// were not handed out yet, in Seq order, or none. They are the caller's until
+// Settle or Release. An instant is never split, and may exceed limit.
+func (c *Cursor) Live(limit int) agent.Batch {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	batch := c.lane(c.live, c.b.sendable(), limit)
+	if n := len(batch.Observations); n > 0 {
+		c.live = batch.Observations[n-1].Seq + 1
+	}
+	return batch
+}
+
+// Backlog returns up to limit of the oldest observations that the city lacks,
+// that were recorded before Connected or were released since, and that are not
+// handed out; else it is as Live.
+func (c *Cursor) Backlog(limit int) agent.Batch {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	return c.lane(1, min(c.live-1, c.b.sendable()), limit)
+}
+
+// lane hands out what is wanted first from from to end.
+func (c *Cursor) lane(from, end uint64, limit int) agent.Batch {
+	for {
+		first, to := c.wanted(from, end)
+		if first == 0 {
+			return agent.Batch{}
+		}
+		batch, next := c.take(first, to, end, limit)
+		if len(batch.Observations) > 0 {
+			return batch
+		}
+		from = next // what stood here cannot be read
+	}
+}
+
+// sendable returns the last Seq that may be sent.
+func (b *Buffer) sendable() uint64 {
+	if b.o.Strict {
+		return b.flushed
+	}
+	return b.next - 1
+}
+
+// wanted returns the first Seqs from from to to that the city lacks and that
+// are not handed out: without a gap, or 0, 0.
+func (c *Cursor) wanted(from, to uint64) (first, last uint64) {
+	for from <= to {
+		first, last := c.s.Owed.next(from)
+		if first == 0 || first > to {
+			return 0, 0
+		}
+		last = min(last, to)
+		again := false
+		for _, set := range []ranges{c.s.Delivered, c.s.Ledgered, c.taken} {
+			start, end := set.gap(first)
+			if start != first {
+				from, again = start, true
+				break
+			}
+			last = min(last, end)
+		}
+		if again {
+			continue
+		}
+		a, end := c.b.assigned.next(first)
+		if a == 0 {
+			return 0, 0
+		}
+		if a != first {
+			from = a
+			continue
+		}
+		return first, min(last, end)
+	}
+	return 0, 0
+}
+
+// take hands out the Seqs from to to and those wanted after them up to end, up
+// to limit observations of one epoch. next is where to go on if there are none.
+func (c *Cursor) take(from, to, end uint64, limit int) (batch agent.Batch, next uint64) {
+	epoch, last := c.b.epochOf(from)
+	end = min(end, last)
+	for from != 0 {
+		rows := c.read(from, min(to, last))
+		if len(rows) == 0 {
+			if len(batch.Observations) == 0 {
+				return batch, c.b.unreadable(from, min(to, last))
+			}
+			break
+		}
+		rows = whole(rows, limit-len(batch.Observations), len(batch.Observations) == 0)
+		for _, r := range rows {
+			batch.Observations = append(batch.Observations, r.Observation)
+		}
+		if len(rows) == 0 || len(batch.Observations) >= limit {
+			break
+		}
+		from, to = c.wanted(rows[len(rows)-1].Seq+1, end)
+	}
+	batch.Epoch = epoch
+	c.taken.union(seqs(batch.Observations))
+	return batch, 0
+}
+
+// whole cuts rows to limit, and there to the end of an instant: the last one
+// that ends within the limit or, if they are the first of a batch and it is
+// longer, the first.
+func whole(rows []row, limit int, first bool) []row {
+	if len(rows) <= limit {
+		return rows
+	}
+	cut := limit
+	for cut > 0 && rows[cut].joins {
+		cut--
+	}
+	if cut == 0 && first {
+		for cut = limit; cut < len(rows) && rows[cut].joins; {
+			cut++
+		}
+	}
+	return rows[:cut]
+}
+
+// read returns rows from from on, up to to, as many as lie together in memory
+// or in one block; none if from is nowhere.
+func (c *Cursor) read(from, to uint64) []row {
+	if start := c.b.tailStart(); from >= start {
+		return c.b.tail[from-start : to-start+1]
+	}
+	ref, ok := c.b.blockAt(from)
+	if !ok {
+		return nil
+	}
+	if ref != c.cached || c.rows == nil {
+		c.cached, c.rows = ref, c.b.readBlock(ref)
+	}
+	i := sort.Search(len(c.rows), func(i int) bool { return c.rows[i].Seq >= from })
+	j := sort.Search(len(c.rows), func(i int) bool { return c.rows[i].Seq > to })
+	if i == len(c.rows) || c.rows[i].Seq != from {
+		return nil
+	}
+	// Rows that were settled before the block was written are not in it.
+	end := i + 1
+	for end < j && c.rows[end].Seq == c.rows[end-1].Seq+1 {
+		end++
+	}
+	return c.rows[i:end]
+}
+
+// tailStart returns the Seq of the first row in memory.
+func (b *Buffer) tailStart() uint64 { return b.next - uint64(len(b.tail)) }
+
+// blockAt returns the block in which a Seq would be.
+func (b *Buffer) blockAt(seq uint64) (blockRef, bool) {
+	i := sort.Search(len(b.blocks), func(i int) bool { return b.blocks[i].last >= seq })
+	if i == len(b.blocks) || b.blocks[i].first > seq {
+		return blockRef{}, false
+	}
+	return b.blocks[i], true
+}
+
+// readBlock reads and decodes a block. One that is damaged is taken out of the
+// log, kept aside and ledgered: then there are no rows.
+func (b *Buffer) readBlock(ref blockRef) []row {
+	data, err := b.disk.block(ref)
+	if err == nil {
+		var rows []row
+		if rows, err = decodeBlock(data, b.streams); err == nil {
+			return rows
+		}
+	}
+	b.o.Log.Error("a block cannot be read", "err", err, "seq", ref.first)
+	b.damaged = append(b.damaged, ref)
+	b.forgetBlock(ref)
+	b.lose(ranges{{From: ref.first, To: ref.last}}, "damaged: "+err.Error(), nil)
+	return nil
+}
+
+// unreadable ledgers Seqs that should be in the log and are not, and returns
+// where to go on.
+func (b *Buffer) unreadable(from, to uint64) (next uint64) {
+	if i := sort.Search(len(b.blocks), func(i int) bool { return b.blocks[i].first > from }); i < len(b.blocks) {
+		to = min(to, b.blocks[i].first-1)
+	}
+	to = min(to, b.tailStart()-1)
+	b.lose(ranges{{From: from, To: to}}, "damaged: not in the log", nil)
+	return to + 1
+}

@@ -1,0 +1,7 @@
+//go:build mutant
+
+package buffer
+
+import "os"
+
+var mutant = os.Getenv("LAMPPOST_MUTANT")

@@ -1,0 +1,148 @@
+package buffer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/lamppost-city/lamppost/agent"
+)
+
+// notice adds a notice to what is told, and to what the next commit writes.
+func (b *Buffer) notice(n agent.Notice) {
+	b.state.Notice++
+	n.ID = b.state.Notice
+	n.Time = time.Now().UTC().Truncate(time.Millisecond)
+	n.Epoch, _ = b.epochOf(n.From)
+	b.notices = append(b.notices, n)
+	b.fresh++
+	b.moved = time.Now().Add(-checkpointEvery) // told soon, and only when it is on flash
+	b.touch()
+	b.grown()
+}
+
+// lose ledgers Seqs for the cities that lack them, or for one of them, and tells.
+func (b *Buffer) lose(set ranges, cause string, only *Cursor) {
+	var lost ranges
+	var names []string
+	for _, c := range b.cities {
+		if only != nil && c != only {
+			continue
+		}
+		var missing ranges
+		for _, r := range set {
+			missing.union(c.waiting(r.From, r.To))
+		}
+		if len(missing) == 0 {
+			continue
+		}
+		c.s.Ledgered.union(missing)
+		c.taken = c.taken.minus(missing)
+		lost.union(missing)
+		names = append(names, c.s.Name)
+	}
+	if len(lost) == 0 {
+		return
+	}
+	n := agent.Notice{
+		Kind: agent.NoticeLoss, From: lost[0].From, To: lost[len(lost)-1].To,
+		Count: lost.count(), Cause: cause, Cities: names, Datastreams: b.streamsOf(lost),
+	}
+	if len(lost) > 1 {
+		n.Ranges = lost
+	}
+	b.notice(n)
+	b.settle(lost)
+}
+
+// streamsOf names the datastreams of Seqs, as far as they are in memory.
+func (b *Buffer) streamsOf(set ranges) []string {
+	var names []string
+	start := b.tailStart()
+	for _, r := range set.between(start, b.next-1) {
+		for _, x := range b.tail[r.From-start : r.To-start+1] {
+			names = append(names, x.Datastream.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Notices returns up to limit of the notices the city has not got, oldest
+// first: only what is on flash is told.
+func (c *Cursor) Notices(limit int) []agent.Notice {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	durable := c.b.notices[:len(c.b.notices)-c.b.fresh]
+	if len(durable) == 0 || durable[len(durable)-1].ID <= c.s.Notified {
+		return nil
+	}
+	var out []agent.Notice
+	for _, n := range durable {
+		if n.ID > c.s.Notified && concerns(n, c.s.Name) && len(out) < limit {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func concerns(n agent.Notice, city string) bool {
+	return len(n.Cities) == 0 || slices.Contains(n.Cities, city)
+}
+
+// Notified says that the city has all notices up to one.
+func (c *Cursor) Notified(id uint64) {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	if id > c.s.Notified {
+		c.s.Notified = id
+		c.b.touch()
+	}
+}
+
+// told returns the notices that all have and that are no ledger entries.
+func (b *Buffer) told() []uint64 {
+	var ids []uint64
+	for _, n := range b.notices {
+		if n.Kind == agent.NoticeLoss || n.Kind == agent.NoticeWindow {
+			continue // the ledger
+		}
+		if !slices.ContainsFunc(b.cities, func(c *Cursor) bool { return c.s.Notified < n.ID && concerns(n, c.s.Name) }) {
+			ids = append(ids, n.ID)
+		}
+	}
+	return ids
+}
+
+// Ledger returns all losses and windows, oldest first.
+func (b *Buffer) Ledger() []agent.Notice {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.notices)
+}
+
+// Forget releases the cursor of a city that is not configured any more: what it
+// lacked is ledgered as forgotten. It says how much that was.
+func (b *Buffer) Forget(name string) (uint64, error) {
+	b.mu.Lock()
+	c := b.cursor(name)
+	if c == nil {
+		b.mu.Unlock()
+		return 0, &ForgetError{name, "is not known"}
+	}
+	if !c.parked {
+		b.mu.Unlock()
+		return 0, &ForgetError{name, "is still configured; take it out of the configuration first"}
+	}
+	lack := c.waiting(1, b.next-1)
+	b.lose(lack, "forgotten", c)
+	b.cities = slices.DeleteFunc(b.cities, func(x *Cursor) bool { return x == c })
+	b.settle(lack)
+	b.mu.Unlock()
+	return lack.count(), b.Commit()
+}
+
+// A ForgetError says why a city cannot be forgotten.
+type ForgetError struct{ City, Reason string }
+
+// Error names the city.
+func (e *ForgetError) Error() string { return "city " + e.City + " " + e.Reason }

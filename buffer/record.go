@@ -1,0 +1,117 @@
+package buffer
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lamppost-city/lamppost/agent"
+)
+
+// Record implements agent.Recorder.
+func (b *Buffer) Record(obs []agent.Observation) error {
+	if len(obs) == 0 {
+		return nil
+	}
+	b.mu.Lock()
+	urgent, err := b.record(obs)
+	b.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if urgent && mutant != ackBeforeFlush {
+		if err := b.Commit(); err != nil {
+			b.o.Log.Error("observations are in memory only", "err", err)
+		}
+	}
+	return nil
+}
+
+// record does the work of Record and tells whether to commit at once.
+func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
+	if b.closed {
+		return false, ErrClosed
+	}
+	if b.next+uint64(len(obs)) > b.state.Reserved {
+		// The disk has taken nothing for so long that no number is left.
+		b.startEpoch()
+	}
+	slices.SortStableFunc(obs, func(x, y agent.Observation) int { return int(x.Datastream.ID) - int(y.Datastream.ID) })
+	now, first := time.Now(), b.next
+	for i := range obs {
+		o := &obs[i]
+		if b.streams[o.Datastream.ID] != o.Datastream {
+			return false, fmt.Errorf("datastream %q is not of this buffer", o.Datastream.Name)
+		}
+		o.Seq = b.next
+		o.Value = agent.Round(o.Value, o.Datastream.Resolution)
+		b.stamp(o)
+		b.count(o, now)
+		b.tail = append(b.tail, row{*o, now, i > 0})
+		b.next++
+		urgent = urgent || o.Datastream.Class == agent.Alarm
+	}
+	b.assigned.add(first, b.next-1)
+	b.witness("recorded", ranges{{From: first, To: b.next - 1}})
+	if mutant == ackBeforeFlush {
+		b.witness("accepted", ranges{{From: first, To: b.next - 1}})
+	}
+	b.shed()
+	b.touch()
+	b.grown()
+	if b.state.Reserved-b.next < seqReserve/4*3 {
+		b.moved = now.Add(-checkpointEvery) // a commit is due
+	}
+	return urgent || b.o.Strict, nil
+}
+
+// stamp makes the milliseconds of a datastream strictly increasing. A time that
+// is far before the last one is kept: then the clock was set.
+func (b *Buffer) stamp(o *agent.Observation) {
+	o.Time = o.Time.UTC().Truncate(time.Millisecond)
+	ms, last := o.Time.UnixMilli(), b.lastMilli[o.Datastream.ID]
+	if last-time.Minute.Milliseconds() < ms && ms <= last {
+		ms = last + 1
+		o.Time = time.UnixMilli(ms).UTC()
+	}
+	b.lastMilli[o.Datastream.ID] = ms
+}
+
+// count remembers the total of a Count.
+func (b *Buffer) count(o *agent.Observation, now time.Time) {
+	if o.Datastream.Property.Kind != agent.Count {
+		return
+	}
+	id := o.Datastream.ID
+	if !b.resumed[id] {
+		b.resumed[id] = true
+		if b.unclean {
+			o.Quality |= agent.Restarted
+		}
+	}
+	if total, ok := b.totals[id]; ok && total == o.Value {
+		return
+	}
+	b.totals[id] = o.Value
+	if b.counted.IsZero() {
+		b.counted = now
+	}
+}
+
+// touch notes that something changed, and wakes the committer if it sleeps long.
+func (b *Buffer) touch() {
+	if b.moved.IsZero() {
+		b.moved = time.Now()
+	}
+	select {
+	case b.kick <- struct{}{}:
+	default:
+	}
+}
+
+// grown tells all cursors that there is something new.
+func (b *Buffer) grown() {
+	for _, c := range b.cities {
+		c.wake()
+	}
+}
