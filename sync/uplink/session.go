@@ -1,0 +1,288 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lamppost-city/lamppost/agent"
+)
+
+// pulse is how often an idle session shows that it lives.
+const pulse = 5 * time.Second
+
+// partingTime is how long a session that is told to stop waits for
+// acknowledgements.
+const partingTime = 2 * time.Second
+
+// liveSlots is the part of the window that the backlog lane leaves free.
+const liveSlots = 2
+
+// othersFirst is how long a session sends all else before suspects.
+const othersFirst = 10 * time.Second
+
+// noticeLimit is how many notices are sent at a time.
+const noticeLimit = 100
+
+// A session is one connection.
+type session struct {
+	*Uplink
+	city      agent.City
+	begun     time.Time
+	announced map[uint32]bool
+	results   chan result
+	inFlight  int
+	suspect   bool      // what is in flight is a suspect, alone
+	worked    bool      // the city has acknowledged a notice: the connection is good
+	notBefore time.Time // the city asked for a pause
+	backlogAt time.Time // when the rate allows more backlog
+	beat      *time.Timer
+}
+
+type result struct {
+	held
+	err error
+}
+
+// session connects and publishes until something fails or ctx is done.
+func (u *Uplink) session(ctx context.Context) error {
+	s := &session{Uplink: u, begun: time.Now(), announced: make(map[uint32]bool), results: make(chan result, u.Window)}
+	err := u.within(ctx, func(ctx context.Context) (err error) {
+		s.city, err = u.Dial(ctx, u.Thing)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = s.open(ctx)
+	if err == nil {
+		err = s.serve(ctx)
+	}
+	if err == nil { // told to stop
+		s.part(ctx)
+	}
+	if closing := s.city.Close(); err == nil {
+		err = closing
+	}
+	for s.inFlight > 0 {
+		s.finish(<-s.results) // Close ended those that were under way
+	}
+	return err
+}
+
+// open does what every connection begins with.
+func (s *session) open(ctx context.Context) error {
+	if err := s.announce(ctx); err != nil {
+		return fmt.Errorf("announce: %w", err)
+	}
+	if err := s.reconcile(ctx); err != nil {
+		return fmt.Errorf("reconcile: %w", err)
+	}
+	s.Queue.Connected()
+	s.beat = time.NewTimer(s.Heartbeat)
+	if err := s.notify(ctx, true); err != nil {
+		return err
+	}
+	s.connected(nil)
+	return nil
+}
+
+func (s *session) announce(ctx context.Context) error {
+	streams := s.Queue.Streams()
+	err := s.within(ctx, func(ctx context.Context) error { return s.city.Announce(ctx, s.Thing, streams) })
+	for _, ds := range streams {
+		s.announced[ds.ID] = true
+	}
+	return err
+}
+
+// notify sends the notices that wait and, if it is time, a heartbeat.
+func (s *session) notify(ctx context.Context, heartbeat bool) error {
+	for {
+		notices := s.Queue.Notices(noticeLimit)
+		if heartbeat {
+			beat := s.Queue.Heartbeat()
+			if s.Describe != nil {
+				s.Describe(beat.Heartbeat)
+			}
+			notices = append(notices, beat)
+			s.beat.Reset(s.Heartbeat)
+		}
+		if len(notices) == 0 {
+			return nil
+		}
+		err := s.within(ctx, func(ctx context.Context) error { return s.city.Notify(ctx, notices) })
+		if err != nil {
+			return fmt.Errorf("notify: %w", err)
+		}
+		s.worked = true
+		for _, n := range slices.Backward(notices) {
+			if n.ID != 0 {
+				s.Queue.Notified(n.ID)
+				break
+			}
+		}
+		heartbeat = false
+	}
+}
+
+// serve sends until something fails, or returns nil when ctx is done.
+func (s *session) serve(ctx context.Context) error {
+	tick := time.NewTicker(pulse)
+	defer tick.Stop()
+	wait := time.NewTimer(0)
+	defer wait.Stop()
+	for {
+		s.alive()
+		pause, err := s.send(ctx)
+		if err != nil {
+			return err
+		}
+		if pause > 0 {
+			wait.Reset(pause)
+		}
+		heartbeat := false
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.city.Lost():
+			return errors.New("the connection was lost")
+		case r := <-s.results:
+			if err := s.finish(r); err != nil {
+				return err
+			}
+			continue
+		case <-s.Queue.Grown():
+		case <-s.beat.C:
+			heartbeat = true
+		case <-wait.C:
+			continue
+		case <-tick.C:
+			continue
+		}
+		if err := s.notify(ctx, heartbeat); err != nil {
+			return err
+		}
+	}
+}
+
+// send starts as many batches as there are and the window allows. If it must
+// wait for a time to come it says how long.
+func (s *session) send(ctx context.Context) (pause time.Duration, err error) {
+	if pause := time.Until(s.notBefore); pause > 0 {
+		return pause, nil
+	}
+	for s.inFlight < s.Window && !s.suspect && ctx.Err() == nil {
+		next, pause := s.next()
+		if len(next.batch.Observations) == 0 {
+			return pause, nil
+		}
+		if slices.ContainsFunc(next.batch.Observations, func(o agent.Observation) bool { return !s.announced[o.Datastream.ID] }) {
+			if err := s.announce(ctx); err != nil {
+				s.Queue.Release(next.batch)
+				return 0, fmt.Errorf("announce: %w", err)
+			}
+		}
+		s.inFlight++
+		s.suspect = next.suspect()
+		go func() {
+			// Not ended by ctx: who stops waits for the acknowledgement a little.
+			err := s.within(context.WithoutCancel(ctx), func(ctx context.Context) error {
+				return s.city.Publish(ctx, next.batch)
+			})
+			s.results <- result{next, err}
+		}()
+	}
+	return 0, nil
+}
+
+// next returns what to send: live first, then what must be sent again, then the
+// backlog. A suspect goes last, or when the others had their time, and alone.
+func (s *session) next() (h held, pause time.Duration) {
+	suspect := s.nextHeld(held.suspect)
+	if suspect < 0 || time.Since(s.begun) < othersFirst {
+		if batch := s.Queue.Live(s.Limit); len(batch.Observations) > 0 {
+			return held{batch: batch}, 0
+		}
+		if i := s.nextHeld(func(h held) bool { return !h.suspect() }); i >= 0 {
+			return s.takeHeld(i), 0
+		}
+		if s.inFlight >= max(1, s.Window-liveSlots) {
+			return held{}, 0
+		}
+		if batch, pause := s.backlog(); len(batch.Observations) > 0 || pause > 0 {
+			return held{batch: batch}, pause
+		}
+	}
+	if suspect < 0 || s.inFlight > 0 {
+		return held{}, 0
+	}
+	return s.takeHeld(suspect), 0
+}
+
+// backlog returns the next batch of the backlog, within the rate.
+func (s *session) backlog() (batch agent.Batch, pause time.Duration) {
+	limit := s.Limit
+	if s.Rate > 0 {
+		if pause := time.Until(s.backlogAt); pause > 0 {
+			return batch, pause
+		}
+		limit = min(limit, max(1, int(s.Rate)))
+	}
+	batch = s.Queue.Backlog(limit)
+	if s.Rate > 0 {
+		s.backlogAt = time.Now().Add(time.Duration(float64(len(batch.Observations)) / s.Rate * float64(time.Second)))
+	}
+	return batch, 0
+}
+
+// finish draws the consequences of one outcome. Its error ends the session.
+func (s *session) finish(r result) error {
+	s.inFlight--
+	if r.suspect() {
+		s.suspect = false
+	}
+	var refused *agent.RefusedError
+	var retry *agent.RetryError
+	switch {
+	case r.err == nil:
+		s.Queue.Settle(r.batch, nil)
+	case errors.As(r.err, &refused):
+		s.Log.Error("the city refuses observations; they are kept in the ledger", "count", len(refused.Refused), "err", r.err)
+		s.Queue.Settle(r.batch, refused.Refused)
+	case errors.As(r.err, &retry):
+		s.giveBack(r.held)
+		s.notBefore = time.Now().Add(max(retry.After, s.MinDelay))
+		if s.city.Lost() != nil {
+			select {
+			case <-s.city.Lost():
+				return r.err
+			default:
+			}
+		}
+	default:
+		s.hold(r.held)
+		return fmt.Errorf("publish: %w", r.err)
+	}
+	return nil
+}
+
+// part waits a little for what is under way, and tells how the books stand at
+// the end.
+func (s *session) part(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingTime)
+	defer cancel()
+	for s.inFlight > 0 {
+		select {
+		case r := <-s.results:
+			if s.finish(r) != nil {
+				return // the connection is of no use
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+	_ = s.notify(ctx, true) // what is not told now is told at the next start
+}
