@@ -1,0 +1,185 @@
+package gpioline
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/warthog618/go-gpiocdev"
+	"golang.org/x/sys/unix"
+	"periph.io/x/conn/v3/gpio"
+)
+
+// eventBuffer is how many edges the kernel keeps for us, its maximum: 10 s at
+// 100 Hz. What does not fit is still counted, in Seq.
+const eventBuffer = 1024
+
+// Line is a line of a Linux GPIO character device, uAPI version 2 (Linux 5.10).
+// It takes the line from the kernel when it is first used. It implements [Pin].
+type Line struct {
+	name string
+
+	mu      sync.Mutex
+	line    *gpiocdev.Line // nil while it is not ours
+	pull    gpio.Pull
+	output  bool       // it drives the line; level is what it wrote
+	level   gpio.Level // of an output; reading it back would make it an input
+	waiting chan struct{}
+}
+
+// New returns the line with a name: the one the device tree gives it ("GPIO17"),
+// or chip and offset ("gpiochip2/3"). It touches no hardware.
+func New(name string) *Line {
+	return &Line{name: name, waiting: make(chan struct{}, 1)}
+}
+
+// String returns the line's name.
+func (l *Line) String() string { return l.name }
+
+// Watch implements Pin. The kernel debounces: a time below its tick, 4 ms or
+// 10 ms, is rounded up to one.
+func (l *Line) Watch(o Options, handle func(Event)) (Watch, error) {
+	options := append(input(o.Pull, o.Edge), gpiocdev.WithEventBufferSize(eventBuffer),
+		gpiocdev.WithEventHandler(func(e gpiocdev.LineEvent) {
+			handle(Event{wallTime(e.Timestamp), e.LineSeqno, e.Type == gpiocdev.LineEventRisingEdge})
+		}))
+	if o.Debounce > 0 {
+		options = append(options, gpiocdev.WithDebounce(o.Debounce))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.request(options...); err != nil {
+		return nil, err
+	}
+	l.pull = o.Pull
+	return &watch{l}, nil
+}
+
+type watch struct{ l *Line }
+
+// Level implements Watch.
+func (w *watch) Level() (gpio.Level, error) {
+	w.l.mu.Lock()
+	defer w.l.mu.Unlock()
+	return w.l.value()
+}
+
+// Close implements Watch.
+func (w *watch) Close() error { return w.l.Halt() }
+
+// request takes the line from the kernel, after giving up what it had of it.
+func (l *Line) request(options ...gpiocdev.LineReqOption) error {
+	if err := l.release(); err != nil {
+		return err
+	}
+	chip, offset, err := find(l.name)
+	if err != nil {
+		return err
+	}
+	options = append(options, gpiocdev.WithConsumer("lamppost"))
+	line, err := gpiocdev.RequestLine(chip, offset, options...)
+	switch {
+	case errors.Is(err, syscall.EBUSY):
+		return fmt.Errorf("line %s: in use%s", l.name, consumer(chip, offset))
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return fmt.Errorf("line %s: %w; add the user to group gpio", l.name, err)
+	case err != nil:
+		return fmt.Errorf("line %s: %w", l.name, err)
+	}
+	l.line = line
+	return nil
+}
+
+func (l *Line) release() error {
+	if l.line == nil {
+		return nil
+	}
+	err := l.line.Close()
+	l.line, l.output = nil, false
+	return err
+}
+
+// value reads the line, or says what an output was set to.
+func (l *Line) value() (gpio.Level, error) {
+	if l.output {
+		return l.level, nil
+	}
+	if l.line == nil {
+		return gpio.Low, fmt.Errorf("line %s: not requested", l.name)
+	}
+	v, err := l.line.Value()
+	if err != nil {
+		return gpio.Low, fmt.Errorf("line %s: read: %w", l.name, err)
+	}
+	return v != 0, nil
+}
+
+// find returns the chip and the offset a name stands for.
+func find(name string) (chip string, offset int, err error) {
+	if name == "" { // lines without a name have this one
+		return "", 0, errors.New("line without a name")
+	}
+	if chip, number, ok := strings.Cut(name, "/"); ok {
+		offset, err := strconv.Atoi(number)
+		if err != nil {
+			return "", 0, fmt.Errorf("line %q: want a name or a chip and a number, as gpiochip0/17", name)
+		}
+		return chip, offset, nil
+	}
+	chip, offset, err = gpiocdev.FindLine(name)
+	if err != nil {
+		return "", 0, fmt.Errorf("no line %q on any gpiochip", name)
+	}
+	return chip, offset, nil
+}
+
+// consumer says who holds a line, as " by ...", if that is known.
+func consumer(chip string, offset int) string {
+	c, err := gpiocdev.NewChip(chip)
+	if err != nil {
+		return ""
+	}
+	defer c.Close()
+	info, err := c.LineInfo(offset)
+	if err != nil || info.Consumer == "" {
+		return ""
+	}
+	return " by " + info.Consumer
+}
+
+// input returns the request options of an input.
+func input(pull gpio.Pull, edge gpio.Edge) []gpiocdev.LineReqOption {
+	options := []gpiocdev.LineReqOption{gpiocdev.AsInput}
+	switch pull {
+	case gpio.PullUp:
+		options = append(options, gpiocdev.WithPullUp)
+	case gpio.PullDown:
+		options = append(options, gpiocdev.WithPullDown)
+	case gpio.Float:
+		options = append(options, gpiocdev.WithBiasDisabled)
+	}
+	switch edge {
+	case gpio.RisingEdge:
+		options = append(options, gpiocdev.WithRisingEdge)
+	case gpio.FallingEdge:
+		options = append(options, gpiocdev.WithFallingEdge)
+	case gpio.BothEdges:
+		options = append(options, gpiocdev.WithBothEdges)
+	}
+	return options
+}
+
+// wallTime turns the kernel's CLOCK_MONOTONIC into a time that keeps a
+// monotonic reading. Kernels before 5.7 stamp by the wall clock; version 2 of
+// the uAPI came after them.
+func wallTime(stamp time.Duration) time.Time {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return time.Now()
+	}
+	return time.Now().Add(stamp - time.Duration(ts.Nano()))
+}
