@@ -1,0 +1,178 @@
+package senml
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/lamppost-city/lamppost/agent"
+)
+
+// link is what a city needs of a mqttlink.Link.
+type link interface {
+	Publish(ctx context.Context, topic string, payload []byte, retained bool) error
+	Lost() <-chan struct{}
+	Close() error
+}
+
+// A city is a broker that is sent SenML. It implements agent.City.
+type city struct {
+	link  link
+	thing string
+}
+
+// Announce implements agent.City. The message is retained, so another one of
+// the same content changes nothing.
+func (c *city) Announce(ctx context.Context, thing agent.Thing, streams []*agent.Datastream) error {
+	payload, err := json.Marshal(announce(thing, streams))
+	if err != nil {
+		return fmt.Errorf("announce: %w", err)
+	}
+	if err := c.link.Publish(ctx, topic(c.thing, announcement), payload, true); err != nil {
+		return fmt.Errorf("announce: %w", err)
+	}
+	return nil
+}
+
+// Publish implements agent.City. A batch that is too large for one pack is
+// sent as several at a time.
+func (c *city) Publish(ctx context.Context, batch agent.Batch) error {
+	e := encoder{thing: c.thing, epoch: batch.Epoch}
+	var packs []*pack
+	for rest := batch.Observations; len(rest) > 0; {
+		p := newPack()
+		var n int
+		p.bytes, n = e.appendPack(p.bytes[:0], rest)
+		rest = rest[n:]
+		if len(p.bytes) > 0 {
+			packs = append(packs, p)
+		}
+	}
+	if err := c.send(ctx, packs); err != nil {
+		return err
+	}
+	if len(e.refused) > 0 {
+		return &agent.RefusedError{Refused: e.refused}
+	}
+	return nil
+}
+
+// send publishes packs and waits for all acknowledgements.
+func (c *city) send(ctx context.Context, packs []*pack) error {
+	errs := make([]error, len(packs))
+	var wg sync.WaitGroup
+	for i, p := range packs {
+		publish := func() {
+			errs[i] = c.link.Publish(ctx, topic(c.thing, observations), p.bytes, false)
+			if errs[i] == nil {
+				p.free() // nobody reads it any more
+			}
+		}
+		if i == len(packs)-1 {
+			publish()
+		} else {
+			wg.Go(publish)
+		}
+	}
+	wg.Wait()
+	return outcome(errs)
+}
+
+// outcome is that of a whole batch: surely not taken only if no part was.
+func outcome(errs []error) error {
+	var (
+		failed error
+		taken  bool
+	)
+	for _, err := range errs {
+		var retry *agent.RetryError
+		switch {
+		case err == nil:
+			taken = true
+		case errors.As(err, &retry):
+			if failed == nil {
+				failed = err
+			}
+		default:
+			return err
+		}
+	}
+	if failed != nil && taken {
+		return fmt.Errorf("a part of the batch was sent: %v", failed) // not %w: it is no RetryError any more
+	}
+	return failed
+}
+
+// Notify implements agent.City. The next notice is sent when the one before is
+// acknowledged.
+func (c *city) Notify(ctx context.Context, told []agent.Notice) error {
+	for _, n := range told {
+		payload, err := json.Marshal(noticeMessage{n.Epoch.String(), n})
+		if err != nil {
+			return fmt.Errorf("notice %d: %w", n.ID, err)
+		}
+		if err := c.link.Publish(ctx, topic(c.thing, notices), payload, false); err != nil {
+			return fmt.Errorf("notice %d: %w", n.ID, err)
+		}
+	}
+	return nil
+}
+
+// Lost implements agent.City.
+func (c *city) Lost() <-chan struct{} { return c.link.Lost() }
+
+// Close implements agent.City.
+func (c *city) Close() error { return c.link.Close() }
+
+// A noticeMessage is a notice with the epoch its Seqs are of.
+type noticeMessage struct {
+	Epoch string `json:"epoch"`
+	agent.Notice
+}
+
+// A pack is a buffer that is used again once the broker has its content.
+type pack struct{ bytes []byte }
+
+var packs = sync.Pool{New: func() any { return &pack{make([]byte, 0, maxBytes+1<<10)} }}
+
+func newPack() *pack  { return packs.Get().(*pack) }
+func (p *pack) free() { packs.Put(p) }
+
+// An announcementMessage says what a gateway observes.
+type announcementMessage struct {
+	Thing       announcedThing        `json:"thing"`
+	Datastreams []announcedDatastream `json:"datastreams"`
+}
+
+type announcedThing struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Location []float64 `json:"location,omitempty"`
+}
+
+type announcedDatastream struct {
+	Name       string `json:"name"`
+	Sensor     string `json:"sensor"`
+	Driver     string `json:"driver"`
+	Property   string `json:"property"`
+	Unit       string `json:"unit"` // a UCUM code
+	Kind       string `json:"kind"`
+	Resolution int8   `json:"resolution"`
+	Class      string `json:"class"`
+}
+
+func announce(thing agent.Thing, streams []*agent.Datastream) announcementMessage {
+	m := announcementMessage{
+		Thing:       announcedThing{thing.ID, thing.Name, thing.Location},
+		Datastreams: make([]announcedDatastream, 0, len(streams)),
+	}
+	for _, ds := range streams {
+		m.Datastreams = append(m.Datastreams, announcedDatastream{
+			Name: ds.Name, Sensor: ds.Sensor, Driver: ds.Driver, Property: ds.Property.Name, Unit: ds.Property.Unit,
+			Kind: ds.Property.Kind.String(), Resolution: ds.Resolution, Class: ds.Class.String(),
+		})
+	}
+	return m
+}
