@@ -1,0 +1,48 @@
+# Everything CI does, a developer does with the same words.
+GO    ?= go
+FLAGS := -trimpath -ldflags '-s -w'
+TOOL  := $(GO) tool -modfile=tools.mod
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## a simulated gateway and a city on this desk
+	$(GO) run ./cmd/lamppost demo --for 30s --outage 10s
+
+test: ## run the tests; needs no hardware, no network and no root
+	$(GO) test ./...
+
+check: ## what a change must pass
+	test -z "$$($(TOOL) gofumpt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) vet -tags system ./...
+	$(GO) vet -tags mutant ./buffer
+	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck -tags system ./...
+	$(GO) test -race -shuffle=on ./...
+	GOARCH=386 $(GO) vet ./...
+	GOARCH=arm GOARM=6 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/lamppost
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/lamppost
+	$(GO) mod tidy -diff
+	git diff --exit-code
+
+system: ## what needs root and Debian: the emulated Pi, real brokers, kills, packages
+	$(GO) test -tags system -count=1 -p 1 -timeout 50m -v -run 'TestSystem|TestBench|TestPackage' \
+		./boards/... ./cmd/lamppost
+
+build: ## build for this machine into bin/
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -o bin/ ./cmd/lamppost ./cmd/city
+
+pi: ## build for every Raspberry Pi into bin/
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=6 $(GO) build $(FLAGS) -o bin/lamppost-armv6 ./cmd/lamppost
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 $(GO) build $(FLAGS) -o bin/lamppost-armv7 ./cmd/lamppost
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build $(FLAGS) -o bin/lamppost-arm64 ./cmd/lamppost
+
+dist: ## build binaries and Debian packages into dist/
+	boards/raspberrypi/dist.sh dist
+
+clean: ## remove what was built
+	rm -rf bin dist
+
+.PHONY: help demo test check system build pi dist clean
+.DEFAULT_GOAL := help

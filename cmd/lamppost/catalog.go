@@ -1,0 +1,42 @@
+package main
+
+import (
+	"github.com/lamppost-city/lamppost/boards"
+	"github.com/lamppost-city/lamppost/cmd/lamppost/config"
+	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/drivers/bme280"
+	"github.com/lamppost-city/lamppost/drivers/contact"
+	"github.com/lamppost-city/lamppost/drivers/dps310"
+	"github.com/lamppost-city/lamppost/drivers/lm75"
+	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
+	"github.com/lamppost-city/lamppost/drivers/pulse"
+	"github.com/lamppost-city/lamppost/drivers/sht4x"
+	"github.com/lamppost-city/lamppost/drivers/thermal"
+	"github.com/lamppost-city/lamppost/drivers/tmp421"
+	"github.com/lamppost-city/lamppost/sync/senml"
+	"github.com/lamppost-city/lamppost/sync/uplink"
+)
+
+// catalog is all this build can run on, read and report to. What is not listed
+// here is not in the binary. The tables in README.md are made from it.
+var catalog = config.Catalog{
+	Boards: []boards.Board{
+		boards.RaspberryPi,
+		boards.Linux,
+		boards.Sim,
+	},
+	Drivers: []drivers.Driver{
+		bme280.Driver,
+		contact.Driver,
+		dps310.Driver,
+		lm75.Driver,
+		lsm303mag.Driver,
+		pulse.Driver,
+		sht4x.Driver,
+		thermal.Driver,
+		tmp421.Driver,
+	},
+	Protocols: []uplink.Protocol{
+		senml.Protocol,
+	},
+}

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/sync/uplink"
+)
+
+func (c *Config) sensors(d *decoder, tables []map[string]any, catalog Catalog) {
+	if len(tables) == 0 {
+		d.mistake(place{}, "no sensor is configured; add a [[sensor]] table")
+	}
+	for i, table := range tables {
+		at := place{}.element("sensor", i)
+		keys := sensorKeys{}
+		rest := d.part(at, table, &keys)
+		at = at.named("sensor", keys.Name)
+		d.name(at, "sensor", keys.Name, slices.ContainsFunc(c.Sensors, func(s Sensor) bool { return s.Name == keys.Name }))
+		s := Sensor{Name: keys.Name, Driver: keys.Driver, Every: keys.Every, Phase: keys.Phase}
+		j := slices.IndexFunc(catalog.Drivers, func(x drivers.Driver) bool { return x.Name == keys.Driver })
+		if j < 0 {
+			var names []string
+			for _, x := range catalog.Drivers {
+				names = append(names, x.Name)
+			}
+			d.mistake(at.key("driver"), "unknown driver %q%s", keys.Driver, instead(keys.Driver, names))
+		} else {
+			var err error
+			s.Configured, err = catalog.Drivers[j].Configure(func(into any) error { return d.rest(at, rest, &keys, into) })
+			d.mistakes(at, err)
+		}
+		c.interval(d, at, &s)
+		if keys.Class != "" {
+			class, err := agent.ParseClass(keys.Class)
+			d.mistakes(at.key("class"), err)
+			s.Class = &class
+		}
+		c.Sensors = append(c.Sensors, s)
+		d.sharing(at, table, s.Settings)
+	}
+}
+
+func (c *Config) interval(d *decoder, at place, s *Sensor) {
+	if s.Every == 0 {
+		s.Every = s.Configured.Every
+	}
+	switch {
+	case s.Configured.Info.Name == "":
+	case s.Every < minEvery:
+		d.mistake(at.key("every"), "every = %q: want %v or more", s.Every, minEvery)
+	case s.Phase < 0 || s.Phase >= s.Every:
+		d.mistake(at.key("phase"), "phase = %q: want less than every = %q", s.Phase, s.Every)
+	}
+}
+
+func (c *Config) cities(d *decoder, tables []map[string]any, catalog Catalog) {
+	for i, table := range tables {
+		at := place{}.element("city", i)
+		keys := cityKeys{From: "oldest"}
+		rest := d.part(at, table, &keys)
+		at = at.named("city", keys.Name)
+		d.name(at, "city", keys.Name, slices.ContainsFunc(c.Cities, func(x City) bool { return x.Name == keys.Name }))
+		city := City{Name: keys.Name, Protocol: keys.Protocol, From: keys.From, Rate: keys.Rate}
+		if keys.From != "oldest" && keys.From != "now" {
+			d.mistake(at.key("from"), "from = %q: want oldest or now", keys.From)
+		}
+		if keys.Rate < 0 {
+			d.mistake(at.key("rate"), "rate = %v: want observations a second", keys.Rate)
+		}
+		j := slices.IndexFunc(catalog.Protocols, func(p uplink.Protocol) bool { return p.Name == keys.Protocol })
+		if j < 0 {
+			var names []string
+			for _, p := range catalog.Protocols {
+				names = append(names, p.Name)
+			}
+			d.mistake(at.key("protocol"), "unknown protocol %q%s", keys.Protocol, instead(keys.Protocol, names))
+		} else {
+			city.ack(d, at, keys.Ack, catalog.Protocols[j])
+			var err error
+			city.Dial, err = catalog.Protocols[j].Configure(func(into any) error { return d.rest(at, rest, &keys, into) })
+			d.mistakes(at, err)
+		}
+		c.Cities = append(c.Cities, city)
+	}
+}
+
+// ack settles the level of acknowledgement, which the protocol must have.
+func (city *City) ack(d *decoder, at place, name string, p uplink.Protocol) {
+	city.Ack = p.Acks[0]
+	if name == "" {
+		return
+	}
+	ack, err := agent.ParseAck(name)
+	if err != nil {
+		d.mistakes(at.key("ack"), err)
+		return
+	}
+	if !slices.Contains(p.Acks, ack) {
+		var can []string
+		for _, a := range p.Acks {
+			can = append(can, a.String())
+		}
+		d.mistake(at.key("ack"), "ack = %q: protocol %s gives %s", name, p.Name, strings.Join(can, ", "))
+		return
+	}
+	city.Ack = ack
+}
