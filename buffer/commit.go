@@ -94,7 +94,7 @@ func (b *Buffer) commit(clean bool) error {
 	b.mu.Unlock()
 
 	err := b.room(c)
-	if err == nil && mutant != skipFlush {
+	if err == nil && !(mutant == skipFlush && len(c.blocks) > 0) {
 		if err = b.disk.write(c); err != nil {
 			err = b.look(c, err)
 		}
