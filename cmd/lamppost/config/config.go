@@ -49,7 +49,6 @@ type Buffer struct {
 	MinFree     Size          `doc:"bytes left free on the file system; the larger of 16MB and 2 % of it if left out"`
 	CommitEvery time.Duration `doc:"how old an observation may get before it is on flash"`
 	Durability  string        `doc:"default, or strict: on flash before it is sent"`
-	ClockHold   time.Duration `doc:"how long observations wait for an impossible clock to be set"`
 }
 
 // Sensor is a [[sensor]] table.
@@ -168,7 +167,7 @@ func (c *Config) thing(d *decoder, table map[string]any) {
 func (c *Config) buffer(d *decoder, table map[string]any) {
 	at := place{}.key("buffer")
 	b := &c.Buffer
-	*b = Buffer{Dir: DefaultDir, CommitEvery: time.Second, Durability: "default", ClockHold: 10 * time.Minute}
+	*b = Buffer{Dir: DefaultDir, CommitEvery: time.Second, Durability: "default"}
 	d.fill(at, table, b)
 	if !filepath.IsAbs(b.Dir) {
 		b.Dir = filepath.Join(filepath.Dir(c.Path), b.Dir)

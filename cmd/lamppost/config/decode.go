@@ -43,6 +43,7 @@ type decoder struct {
 	tree  map[string]any
 	lines map[string]int // by path
 	found []mistake
+	wrong map[string]bool   // paths of values of the wrong type
 	used  map[string]string // what is at a bus address or pin: the sensor's place
 }
 
@@ -52,7 +53,7 @@ type mistake struct {
 }
 
 func newDecoder(file string, data []byte) (*decoder, error) {
-	d := &decoder{file: file, tree: make(map[string]any), lines: make(map[string]int), used: make(map[string]string)}
+	d := &decoder{file: file, tree: make(map[string]any), lines: make(map[string]int), wrong: make(map[string]bool), used: make(map[string]string)}
 	if err := toml.Unmarshal(data, &d.tree); err != nil {
 		var at *toml.DecodeError
 		if errors.As(err, &at) {
@@ -135,11 +136,14 @@ func (d *decoder) mistakes(at place, err error) {
 		return
 	}
 	for text := range strings.SplitSeq(err.Error(), "\n") {
+		// `address 0x50: …` and `pin: …` stand at those keys.
 		where := at
-		if key, _, ok := strings.Cut(text, " "); ok && d.lines[at.key(key).path] != 0 {
-			where = at.key(key) // `address 0x50: …` stands at that key
+		if key, _, ok := strings.Cut(text, " "); ok && d.lines[at.key(strings.TrimSuffix(key, ":")).path] != 0 {
+			where = at.key(strings.TrimSuffix(key, ":"))
 		}
-		d.mistake(where, "%s", text)
+		if !d.wrong[where.path] { // else its value was not even read
+			d.mistake(where, "%s", text)
+		}
 	}
 }
 
@@ -193,6 +197,7 @@ func (d *decoder) part(at place, table map[string]any, into any) (rest map[strin
 		delete(rest, key)
 		if err := set(field, table[key]); err != nil {
 			d.mistake(at.key(key), "%s = %s: %v", key, show(table[key]), err)
+			d.wrong[at.key(key).path] = true
 		}
 	}
 	return rest
