@@ -27,6 +27,7 @@ var layout = []struct {
 	others  []string
 }{
 	{"agent", nil, nil},
+	{"agent/agenttest", []string{"agent"}, []string{"github.com/stretchr/testify/"}},
 	{"agent/*", []string{"agent"}, nil},
 	{"buffer", []string{"agent"}, []string{"go.etcd.io/bbolt", "golang.org/x/sys/"}},
 	{"drivers", []string{"agent", "drivers/i2cbus", "drivers/gpioline", "drivers/serialline", "drivers/sim"}, nil},
@@ -53,7 +54,7 @@ var onlyIn = map[string][]string{
 	"github.com/mochi-mqtt":           {"cmd/city"},
 	"github.com/warthog618":           {"drivers/gpioline"},
 	"github.com/coreos/go-systemd":    {"cmd/lamppost"},
-	"github.com/stretchr/testify":     {"drivers/drivertest"},
+	"github.com/stretchr/testify":     {"agent/agenttest", "drivers/drivertest"},
 	"github.com/rogpeppe/go-internal": {},
 }
 
