@@ -3,6 +3,12 @@ GO    ?= go
 FLAGS := -trimpath -ldflags '-s -w'
 TOOL  := $(GO) tool -modfile=tools.mod
 
+# Beside check, which runs the tests under the race detector, test runs nothing.
+TEST := $(GO) test ./...
+ifneq (,$(filter check,$(MAKECMDGOALS)))
+TEST := @echo "test: check has run the tests"
+endif
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 
@@ -10,7 +16,7 @@ demo: ## a simulated gateway and a city on this desk
 	$(GO) run ./cmd/lamppost demo --for 30s --outage 10s
 
 test: ## run the tests; needs no hardware, no network and no root
-	$(GO) test ./...
+	$(TEST)
 
 check: ## what a change must pass
 	test -z "$$($(TOOL) gofumpt -l . | tee /dev/stderr)"
