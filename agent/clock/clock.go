@@ -31,7 +31,9 @@ var released = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
 // Built returns when the program was built, as near as it knows: the time of
 // its commit, or that of this line's last change.
-func Built() time.Time {
+func Built() time.Time { return built() }
+
+var built = sync.OnceValue(func() time.Time {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key != "vcs.time" {
@@ -43,7 +45,7 @@ func Built() time.Time {
 		}
 	}
 	return released
-}
+})
 
 // askEvery is how often the kernel and the daemon are asked.
 const askEvery = time.Second

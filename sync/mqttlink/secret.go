@@ -8,10 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/lamppost-city/lamppost/agent/clock"
 )
 
 // password reads the password, if there is one. It is read at each connection,
@@ -96,7 +96,7 @@ func (s Settings) tls(host string) (*tls.Config, error) {
 // tlsTime is the time certificates are checked at. A gateway without a clock
 // battery starts in the past, where no certificate is valid yet: it cannot be
 // earlier than when this program was built.
-func tlsTime() time.Time { return notBefore(time.Now(), built()) }
+func tlsTime() time.Time { return notBefore(time.Now(), clock.Built()) }
 
 func notBefore(now, earliest time.Time) time.Time {
 	if now.Before(earliest) {
@@ -104,23 +104,3 @@ func notBefore(now, earliest time.Time) time.Time {
 	}
 	return now
 }
-
-// written is the date of this line: what is known without build information.
-var written = time.Date(2026, time.November, 21, 0, 0, 0, 0, time.UTC)
-
-// built returns when the commit of this program was made, or a date before.
-var built = sync.OnceValue(func() time.Time {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return written
-	}
-	for _, s := range info.Settings {
-		if s.Key != "vcs.time" {
-			continue
-		}
-		if t, err := time.Parse(time.RFC3339, s.Value); err == nil {
-			return notBefore(t, written)
-		}
-	}
-	return written
-})
