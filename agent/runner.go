@@ -72,7 +72,8 @@ func (r *runner) run(ctx context.Context) {
 	if w, ok := r.c.Sensor.(Waker); ok {
 		wake = w.Wake()
 	}
-	planned := time.Now()
+	var planned time.Time     // what the timer is set to, while it is a point of the grid
+	served := time.Now()      // the last such point, or the start
 	timer := time.NewTimer(0) // the first observation is at once
 	defer timer.Stop()
 	for {
@@ -86,6 +87,9 @@ func (r *runner) run(ctx context.Context) {
 			r.stop(ctx)
 			return
 		case <-timer.C:
+			if r.failures == 0 && !planned.IsZero() {
+				served = planned
+			}
 		case <-listen:
 		case q = <-r.questions:
 		}
@@ -98,16 +102,16 @@ func (r *runner) run(ctx context.Context) {
 			timer.Reset(backOff(r.failures))
 			continue
 		}
-		planned = r.after(planned, now)
+		planned = r.after(served, now)
 		timer.Reset(planned.Sub(now))
 	}
 }
 
 // after returns the next point of the grid. A wall clock that runs a little
-// behind the monotonic one does not bring a point twice.
-func (r *runner) after(planned, now time.Time) time.Time {
+// behind the monotonic one does not bring a point twice: served was the last.
+func (r *runner) after(served, now time.Time) time.Time {
 	next := grid(now, r.c.Every, r.c.Phase)
-	if d := next.Sub(planned.Round(0)); d >= 0 && d < r.c.Every/10 {
+	if d := next.Sub(served.Round(0)); d >= 0 && d < r.c.Every/10 {
 		return next.Add(r.c.Every)
 	}
 	return next

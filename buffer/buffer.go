@@ -71,10 +71,11 @@ type Buffer struct {
 	resumed   map[uint32]bool // Count datastreams that had a value in this run
 	counted   time.Time       // when a count changed that is not on flash, or zero
 	unclean   bool            // the last stop was
+	first     bool            // there was none
 
 	next     uint64 // the next Seq
 	flushed  uint64 // what is pending has a higher Seq
-	tail     []row  // in memory, with consecutive Seqs: all that is pending, and some before
+	tail     []row  // in memory, in Seq order: all that is pending, and some before
 	early    ranges // accepted Seqs after flushed: every city has them
 	assigned ranges // accepted Seqs, and pending ones
 	blocks   []blockRef
@@ -91,6 +92,7 @@ type Buffer struct {
 	failing  error      // why the disk takes nothing, or nil
 	retryAt  time.Time
 	commits  uint64
+	attempt  uint64    // the number of the last commit that was tried, in the file's count
 	busy     time.Time // when the commit under way began, or zero
 	closed   bool
 }

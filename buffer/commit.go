@@ -71,10 +71,9 @@ func (b *Buffer) untilDue() time.Duration {
 
 // pendingSince returns when the oldest pending observation was recorded, or zero.
 func (b *Buffer) pendingSince() time.Time {
-	start := b.tailStart()
 	for _, r := range b.pending() {
-		if r.To >= start {
-			return b.tail[max(r.From, start)-start].at
+		if rows := b.inTail(r.From, r.To); len(rows) > 0 {
+			return rows[0].at
 		}
 	}
 	return time.Time{}
@@ -123,7 +122,9 @@ func (b *Buffer) prepare(clean bool) (c *commit, undo func()) {
 	last := b.next - 1
 	lack := b.lacking(1, last)
 	c = &commit{state: b.state}
-	c.state.Commit++
+	// A number is never given twice: one that failed may have taken place.
+	b.attempt = max(b.attempt, b.state.Commit) + 1
+	c.state.Commit = b.attempt
 	c.state.Clean = clean
 	c.state.Through = last
 	c.state.Reserved = last
@@ -155,14 +156,23 @@ func (b *Buffer) prepare(clean bool) (c *commit, undo func()) {
 	counted, settled, settleAt, moved := b.counted, b.settled, b.settleAt, b.moved
 	b.counted, b.settled, b.moved = time.Time{}, 0, time.Time{}
 	return c, func() {
-		b.counted, b.moved = counted, moved
-		b.settled, b.settleAt = b.settled+settled, settleAt
+		b.counted, b.moved = earliest(counted, b.counted), earliest(moved, b.moved)
+		if settled > 0 {
+			b.settled, b.settleAt = b.settled+settled, settleAt
+		}
 	}
+}
+
+// earliest returns the earlier of two times, of which zero is none.
+func earliest(x, y time.Time) time.Time {
+	if x.IsZero() || !y.IsZero() && y.Before(x) {
+		return y
+	}
+	return x
 }
 
 // encode makes blocks of the rows in memory that are in set.
 func (b *Buffer) encode(c *commit, set ranges) {
-	start := b.tailStart()
 	var rows []row
 	flush := func() {
 		if len(rows) == 0 {
@@ -173,8 +183,8 @@ func (b *Buffer) encode(c *commit, set ranges) {
 		c.data = append(c.data, data)
 		rows = rows[:0]
 	}
-	for _, r := range set.between(start, b.next-1) {
-		for _, x := range b.tail[r.From-start : r.To-start+1] {
+	for _, r := range set {
+		for _, x := range b.inTail(r.From, r.To) {
 			if len(rows) >= blockRows && !x.joins {
 				flush()
 			}
@@ -208,6 +218,11 @@ func (b *Buffer) look(c *commit, failed error) error {
 		return fmt.Errorf("commit: %w (and then: %v)", failed, err)
 	}
 	if found, err := b.disk.load(); err == nil && found.found && found.state.Commit == c.state.Commit {
+		// This was read from the page cache, which keeps what a failed flush did
+		// not write. Another transaction writes the other meta page and flushes.
+		if err := b.disk.confirm(); err != nil {
+			return fmt.Errorf("commit: %w (and then: %v)", failed, err)
+		}
 		return nil
 	}
 	return fmt.Errorf("commit: %w", failed)

@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"errors"
 	"sort"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -92,7 +93,7 @@ func (c *Cursor) lane(from, end uint64, limit int) agent.Batch {
 			return agent.Batch{}
 		}
 		batch, next := c.take(first, to, end, limit)
-		if len(batch.Observations) > 0 {
+		if len(batch.Observations) > 0 || next == 0 {
 			return batch
 		}
 		from = next // what stood here cannot be read
@@ -142,12 +143,16 @@ func (c *Cursor) wanted(from, to uint64) (first, last uint64) {
 }
 
 // take hands out the Seqs from to to and those wanted after them up to end, up
-// to limit observations of one epoch. next is where to go on if there are none.
+// to limit observations of one epoch. next is where to go on if there are none,
+// or 0 if the file cannot be asked now.
 func (c *Cursor) take(from, to, end uint64, limit int) (batch agent.Batch, next uint64) {
 	epoch, last := c.b.epochOf(from)
 	end = min(end, last)
 	for from != 0 {
-		rows := c.read(from, min(to, last))
+		rows, err := c.read(from, min(to, last))
+		if err != nil {
+			break
+		}
 		if len(rows) == 0 {
 			if len(batch.Observations) == 0 {
 				return batch, c.b.unreadable(from, min(to, last))
@@ -188,33 +193,47 @@ func whole(rows []row, limit int, first bool) []row {
 }
 
 // read returns rows from from on, up to to, as many as lie together in memory
-// or in one block; none if from is nowhere.
-func (c *Cursor) read(from, to uint64) []row {
-	if start := c.b.tailStart(); from >= start {
-		return c.b.tail[from-start : to-start+1]
+// or in one block; none if from is nowhere. An error says that the file cannot
+// be asked now, and nothing about what is in it.
+func (c *Cursor) read(from, to uint64) ([]row, error) {
+	if rows := c.b.inTail(from, to); len(rows) > 0 && rows[0].Seq == from {
+		return rows[:run(rows)], nil
 	}
 	ref, ok := c.b.blockAt(from)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	if ref != c.cached || c.rows == nil {
-		c.cached, c.rows = ref, c.b.readBlock(ref)
+		rows, err := c.b.readBlock(ref)
+		if err != nil {
+			return nil, err
+		}
+		c.cached, c.rows = ref, rows
 	}
 	i := sort.Search(len(c.rows), func(i int) bool { return c.rows[i].Seq >= from })
 	j := sort.Search(len(c.rows), func(i int) bool { return c.rows[i].Seq > to })
 	if i == len(c.rows) || c.rows[i].Seq != from {
-		return nil
+		return nil, nil
 	}
 	// Rows that were settled before the block was written are not in it.
-	end := i + 1
-	for end < j && c.rows[end].Seq == c.rows[end-1].Seq+1 {
-		end++
-	}
-	return c.rows[i:end]
+	return c.rows[i : i+run(c.rows[i:j])], nil
 }
 
-// tailStart returns the Seq of the first row in memory.
-func (b *Buffer) tailStart() uint64 { return b.next - uint64(len(b.tail)) }
+// run returns how many rows from the first on have consecutive Seqs.
+func run(rows []row) int {
+	n := 1
+	for n < len(rows) && rows[n].Seq == rows[n-1].Seq+1 {
+		n++
+	}
+	return n
+}
+
+// inTail returns the rows from from to to that are in memory.
+func (b *Buffer) inTail(from, to uint64) []row {
+	i := sort.Search(len(b.tail), func(i int) bool { return b.tail[i].Seq >= from })
+	j := sort.Search(len(b.tail), func(j int) bool { return b.tail[j].Seq > to })
+	return b.tail[i:j]
+}
 
 // blockAt returns the block in which a Seq would be.
 func (b *Buffer) blockAt(seq uint64) (blockRef, bool) {
@@ -226,20 +245,24 @@ func (b *Buffer) blockAt(seq uint64) (blockRef, bool) {
 }
 
 // readBlock reads and decodes a block. One that is damaged is taken out of the
-// log, kept aside and ledgered: then there are no rows.
-func (b *Buffer) readBlock(ref blockRef) []row {
+// log, kept aside and ledgered: then there are no rows. One that could not be
+// asked for is an error.
+func (b *Buffer) readBlock(ref blockRef) ([]row, error) {
 	data, err := b.disk.block(ref)
 	if err == nil {
 		var rows []row
 		if rows, err = decodeBlock(data, b.streams); err == nil {
-			return rows
+			return rows, nil
 		}
+	}
+	if !errors.Is(err, errDamaged) {
+		return nil, err
 	}
 	b.o.Log.Error("a block cannot be read", "err", err, "seq", ref.first)
 	b.damaged = append(b.damaged, ref)
 	b.forgetBlock(ref)
 	b.lose(ranges{{From: ref.first, To: ref.last}}, "damaged: "+err.Error(), nil)
-	return nil
+	return nil, nil
 }
 
 // unreadable ledgers Seqs that should be in the log and are not, and returns
@@ -248,7 +271,9 @@ func (b *Buffer) unreadable(from, to uint64) (next uint64) {
 	if i := sort.Search(len(b.blocks), func(i int) bool { return b.blocks[i].first > from }); i < len(b.blocks) {
 		to = min(to, b.blocks[i].first-1)
 	}
-	to = min(to, b.tailStart()-1)
+	if rows := b.inTail(from, to); len(rows) > 0 {
+		to = rows[0].Seq - 1
+	}
 	b.lose(ranges{{From: from, To: to}}, "damaged: not in the log", nil)
 	return to + 1
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -26,7 +27,7 @@ var (
 	bucketStreams = []byte("streams") // id, 4 bytes: agent.Datastream as JSON
 	bucketLog     = []byte("log")     // first Seq, 8 bytes: a block
 	bucketNotices = []byte("notices") // id, 8 bytes: storedNotice as JSON
-	bucketRefused = []byte("refused") // Seq, 8 bytes: reason and observation as JSON
+	bucketRefused = []byte("refused") // Seq, 8 bytes, and city: reason and observation as JSON
 	bucketDamaged = []byte("damaged") // first Seq, 8 bytes: a block that could not be read
 
 	keyState = []byte("state")
@@ -177,11 +178,7 @@ type content struct {
 
 // load reads everything but the blocks' rows.
 func (d *disk) load() (c content, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: %w: %v", d.path, errDamaged, r)
-		}
-	}()
+	defer d.rescue(debug.SetPanicOnFault(true), &err)
 	err = d.db.View(func(tx *bbolt.Tx) error {
 		if c.state, c.found, err = readState(tx); err != nil {
 			return err
@@ -252,8 +249,25 @@ func readNotices(tx *bbolt.Tx) (all []agent.Notice, err error) {
 	return all, err
 }
 
+// rescue makes an error of a panic. bbolt panics on some damage, and reads the
+// file through memory: a sector that cannot be read, or a file that ends early,
+// is a fault, which the caller has made a panic of. old is what it was before.
+func (d *disk) rescue(old bool, err *error) {
+	debug.SetPanicOnFault(old)
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%s: %w: %v", d.path, errDamaged, r)
+	}
+}
+
+// notOpen is the error while the file could not be opened again.
+func (d *disk) notOpen() error { return fmt.Errorf("%s: not open", d.path) }
+
 // refusals reads what was refused.
 func (d *disk) refusals() (all []Refusal, err error) {
+	if d.db == nil {
+		return nil, d.notOpen()
+	}
+	defer d.rescue(debug.SetPanicOnFault(true), &err)
 	err = d.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketRefused).ForEach(func(_, v []byte) error {
 			var r Refusal
@@ -269,11 +283,10 @@ func (d *disk) refusals() (all []Refusal, err error) {
 
 // block reads one block's bytes, nil if it is not there any more.
 func (d *disk) block(ref blockRef) (data []byte, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", errDamaged, r)
-		}
-	}()
+	if d.db == nil {
+		return nil, d.notOpen()
+	}
+	defer d.rescue(debug.SetPanicOnFault(true), &err)
 	err = d.db.View(func(tx *bbolt.Tx) error {
 		data = append(data, tx.Bucket(bucketLog).Get(ref.key())...)
 		return nil

@@ -107,7 +107,7 @@ func (b *Buffer) free() (uint64, error) {
 // begin starts a run: numbers, epoch, boot, cities.
 func (b *Buffer) begin(found bool) {
 	s := &b.state
-	b.unclean = found && !s.Clean
+	b.unclean, b.first = found && !s.Clean, !found
 	if !found {
 		*s = state{Version: formatVersion, Totals: map[uint32]float64{}}
 	}
@@ -139,12 +139,22 @@ func (b *Buffer) skipWindow() {
 // adopt matches the cursors with the configured cities: new ones begin, those
 // that left are parked, those that came back go on.
 func (b *Buffer) adopt() {
+	var back []*Cursor
 	for _, c := range b.cities {
 		i := slices.IndexFunc(b.o.Cities, func(o City) bool { return o.Name == c.s.Name })
 		if c.parked = i < 0; c.parked {
 			c.s.Owed.remove(b.next, forever)
 		} else {
+			if !c.s.Owed.contains(forever) {
+				back = append(back, c)
+			}
 			c.s.Owed.add(b.next, forever)
+		}
+	}
+	if len(back) > 0 {
+		kept := b.ownerless()
+		for _, c := range back {
+			c.s.Owed.union(kept)
 		}
 	}
 	for _, o := range b.o.Cities {
@@ -160,11 +170,25 @@ func (b *Buffer) adopt() {
 	slices.SortFunc(b.cities, func(x, y *Cursor) int { return cmp.Compare(x.s.Name, y.s.Name) })
 }
 
+// ownerless returns the Seqs that were recorded while no city was configured,
+// and kept for the one to come: also for one that comes back.
+func (b *Buffer) ownerless() ranges {
+	left := b.assigned
+	for _, c := range b.cities {
+		left = left.minus(c.s.Owed)
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return left.and(b.inLog())
+}
+
 // inLog returns the Seqs that are in the log.
 func (b *Buffer) inLog() ranges {
 	var all ranges
 	for _, ref := range slices.Clone(b.blocks) {
-		for _, r := range b.readBlock(ref) {
+		rows, _ := b.readBlock(ref) // the file was opened just now
+		for _, r := range rows {
 			all.add(r.Seq, r.Seq)
 		}
 	}

@@ -21,6 +21,8 @@ func (b *Buffer) notice(n agent.Notice) {
 }
 
 // lose ledgers Seqs for the cities that lack them, or for one of them, and tells.
+// It leaves out what is in flight: the city may have it. If it comes back it is
+// looked for again.
 func (b *Buffer) lose(set ranges, cause string, only *Cursor) {
 	var lost ranges
 	var names []string
@@ -32,11 +34,10 @@ func (b *Buffer) lose(set ranges, cause string, only *Cursor) {
 		for _, r := range set {
 			missing.union(c.waiting(r.From, r.To))
 		}
-		if len(missing) == 0 {
+		if missing = missing.minus(c.taken); len(missing) == 0 {
 			continue
 		}
 		c.s.Ledgered.union(missing)
-		c.taken = c.taken.minus(missing)
 		lost.union(missing)
 		names = append(names, c.s.Name)
 	}
@@ -57,9 +58,8 @@ func (b *Buffer) lose(set ranges, cause string, only *Cursor) {
 // streamsOf names the datastreams of Seqs, as far as they are in memory.
 func (b *Buffer) streamsOf(set ranges) []string {
 	var names []string
-	start := b.tailStart()
-	for _, r := range set.between(start, b.next-1) {
-		for _, x := range b.tail[r.From-start : r.To-start+1] {
+	for _, r := range set {
+		for _, x := range b.inTail(r.From, r.To) {
 			names = append(names, x.Datastream.Name)
 		}
 	}

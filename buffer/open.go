@@ -2,22 +2,27 @@ package buffer
 
 import (
 	"fmt"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
 	"go.etcd.io/bbolt/errors" // in a file of its own: the standard library has one too
 )
 
+const pageSize = 4096
+
 // open opens the file. bbolt panics on some damage: that is an error here.
 func (d *disk) open() (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: %w: %v", d.path, errDamaged, r)
-		}
-	}()
+	defer d.rescue(debug.SetPanicOnFault(true), &err)
+	// One of less than two pages is no file of bbolt's, which says so without a
+	// name for it. An empty one becomes a new file.
+	if info, err := os.Stat(d.path); err == nil && info.Size() > 0 && info.Size() < 2*pageSize {
+		return fmt.Errorf("%s: %w: %d bytes", d.path, errDamaged, info.Size())
+	}
 	d.db, err = bbolt.Open(d.path, 0o600, &bbolt.Options{
 		Timeout:      time.Second,
-		PageSize:     4096, // a Pi 5 has pages of 16 KiB, which triples the cost of a commit
+		PageSize:     pageSize, // a Pi 5 has pages of 16 KiB, which triples the cost of a commit
 		FreelistType: bbolt.FreelistMapType,
 		NoStatistics: true,
 		ReadOnly:     d.readOnly,

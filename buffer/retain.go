@@ -6,18 +6,24 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 )
 
-// retain drops the oldest blocks while the log is larger than it may be.
+// retain drops the oldest blocks when the log is larger than it may be: a 32nd
+// at a time, so that the ledger does not grow with every commit.
 func (b *Buffer) retain() {
-	for b.logBytes > b.o.MaxSize {
+	if b.logBytes <= b.o.MaxSize {
+		return
+	}
+	var lost ranges
+	for b.logBytes > b.o.MaxSize-b.o.MaxSize/32 {
 		i := slices.IndexFunc(b.blocks, func(r blockRef) bool { return !b.inFlight(r.first, r.last) })
 		if i < 0 {
-			return
+			break
 		}
 		ref := b.blocks[i]
 		b.dropped = append(b.dropped, ref)
 		b.forgetBlock(ref)
-		b.lose(ranges{{From: ref.first, To: ref.last}}, "max_size: the buffer is full", nil)
+		lost.add(ref.first, ref.last)
 	}
+	b.lose(lost, "max_size: the buffer is full", nil)
 }
 
 // inFlight tells whether some city may be getting one of the Seqs just now.
@@ -31,19 +37,24 @@ func (b *Buffer) inFlight(from, to uint64) bool {
 }
 
 // shed lets go of the oldest pending rows when there are too many: the disk has
-// taken nothing for long. They were never accepted.
+// taken nothing for long. They were never accepted. What is in flight stays: a
+// city that is away may have it.
 func (b *Buffer) shed() {
 	n := len(b.tail) - maxPendingRows
 	if n <= 0 {
 		return
 	}
 	n += maxPendingRows / 100 // not one by one
-	start := b.tailStart()
-	if b.inFlight(start, start+uint64(n)-1) {
-		return
-	}
-	lost := b.pending().between(start, start+uint64(n)-1)
-	b.tail = slices.Delete(b.tail, 0, n)
+	var gone ranges
+	b.tail = slices.DeleteFunc(b.tail, func(r row) bool {
+		if n == 0 || b.inFlight(r.Seq, r.Seq) {
+			return false
+		}
+		n--
+		gone.add(r.Seq, r.Seq)
+		return true
+	})
+	lost := b.pending().and(gone)
 	for _, r := range lost {
 		b.assigned.remove(r.From, r.To)
 	}

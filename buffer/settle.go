@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -15,20 +16,29 @@ func (c *Cursor) Settle(batch agent.Batch, refused map[uint64]string) {
 	set := seqs(batch.Observations)
 	c.taken = c.taken.minus(set)
 	delivered := slices.Clone(set)
+	byReason := make(map[string]ranges)
 	for _, o := range batch.Observations {
 		if reason, ok := refused[o.Seq]; ok {
 			delivered.remove(o.Seq, o.Seq)
-			c.refuse(o, reason)
+			byReason[reason] = append(byReason[reason], agent.Range{From: o.Seq, To: o.Seq})
+			c.keepRefused(o, reason)
 		}
 	}
 	c.s.Delivered.union(delivered)
+	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
+		var all ranges
+		all.union(byReason[reason])
+		c.b.lose(all, "refused: "+reason, c)
+	}
 	c.b.settle(set)
 }
 
-// refuse ledgers one observation.
-func (c *Cursor) refuse(o agent.Observation, reason string) {
-	c.b.refused = append(c.b.refused, Refusal{reason, c.s.Name, o.Datastream.Name, o.Seq, o.Time, o.Value})
-	c.b.lose(ranges{{From: o.Seq, To: o.Seq}}, "refused: "+reason, c)
+// keepRefused keeps one observation for people, if there is room: the ledger has
+// all.
+func (c *Cursor) keepRefused(o agent.Observation, reason string) {
+	if len(c.b.refused) < refusedRows {
+		c.b.refused = append(c.b.refused, Refusal{reason, c.s.Name, o.Datastream.Name, o.Seq, o.Time, o.Value})
+	}
 }
 
 // settle draws the consequences of what some city has got or will never get.
@@ -75,10 +85,8 @@ func (b *Buffer) trim() {
 	if n <= keepRows/4 {
 		return // not yet worth the copy
 	}
-	start := b.tailStart()
-	pending := b.assigned.between(max(start, b.flushed+1), b.next-1).minus(b.early)
-	if len(pending) > 0 {
-		n = min(n, int(pending[0].From-start))
+	if pending := b.pending(); len(pending) > 0 {
+		n = min(n, len(b.inTail(1, pending[0].From-1)))
 	}
 	if n > 0 {
 		b.tail = slices.Delete(b.tail, 0, n)

@@ -63,7 +63,7 @@ func (b *Buffer) lastStop() string {
 	switch {
 	case b.unclean:
 		return "unclean"
-	case b.state.Commit <= 1:
+	case b.first:
 		return "first"
 	}
 	return "clean"
@@ -80,7 +80,7 @@ func (c *Cursor) stats(accepted ranges) CityStats {
 		s.Since = c.s.Owed[0].From
 	}
 	if len(waiting) > 0 {
-		if rows := c.read(waiting[0].From, waiting[0].From); len(rows) > 0 {
+		if rows, err := c.read(waiting[0].From, waiting[0].From); err == nil && len(rows) > 0 {
 			s.Oldest = rows[0].Time
 		}
 	}

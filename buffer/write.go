@@ -24,13 +24,15 @@ type commit struct {
 
 // write does one transaction.
 func (d *disk) write(c *commit) (err error) {
+	// A fault here ends the process: bbolt would be left locked. The next one
+	// finds out what the file is worth.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, r)
 		}
 	}()
 	if d.db == nil {
-		return fmt.Errorf("%s: not open", d.path)
+		return d.notOpen()
 	}
 	return d.db.Update(func(tx *bbolt.Tx) error {
 		if err := c.writeLog(tx.Bucket(bucketLog), tx.Bucket(bucketDamaged)); err != nil {
@@ -43,6 +45,17 @@ func (d *disk) write(c *commit) (err error) {
 	})
 }
 
+// confirm does a transaction that changes nothing: after it, what the file holds
+// is on flash.
+func (d *disk) confirm() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errDamaged, r)
+		}
+	}()
+	return d.db.Update(func(*bbolt.Tx) error { return nil })
+}
+
 func (c *commit) writeLog(log, damaged *bbolt.Bucket) error {
 	for _, ref := range c.gone {
 		if err := log.Delete(ref.key()); err != nil {
@@ -50,7 +63,11 @@ func (c *commit) writeLog(log, damaged *bbolt.Bucket) error {
 		}
 	}
 	for _, ref := range c.damaged {
-		if err := damaged.Put(ref.key(), log.Get(ref.key())); err != nil {
+		block := log.Get(ref.key())
+		if block == nil {
+			continue // a commit that seemed to fail has moved it already
+		}
+		if err := damaged.Put(ref.key(), block); err != nil {
 			return err
 		}
 		if err := log.Delete(ref.key()); err != nil {
@@ -90,7 +107,7 @@ const refusedRows = 5000
 
 func (c *commit) writeRefused(b *bbolt.Bucket) error {
 	for _, r := range c.refused {
-		if err := putJSON(b, binary.BigEndian.AppendUint64(nil, r.Seq), r); err != nil {
+		if err := putJSON(b, append(binary.BigEndian.AppendUint64(nil, r.Seq), r.City...), r); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,63 @@
+package buffer
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A city that refuses all it gets makes an entry a batch and reason, not one an
+// observation.
+func TestLedgerIsBoundedWhenAllIsRefused(t *testing.T) {
+	b := open(t, options(t.TempDir(), "a"))
+	b.o.MinFree = 1 << 62
+	record(t, b, temperature, 3*refusedRows)
+	c := b.Cursor("a")
+	for batch := c.Backlog(1000); len(batch.Observations) > 0; batch = c.Backlog(1000) {
+		reasons := make(map[uint64]string)
+		for i, s := range numbers(batch) {
+			reasons[s] = fmt.Sprint("reason ", i%2)
+		}
+		c.Settle(batch, reasons)
+	}
+	assert.Len(t, b.Ledger(), 2*3*refusedRows/1000)
+	assert.LessOrEqual(t, len(b.refused), refusedRows)
+	var n uint64
+	for _, x := range b.Ledger() {
+		n += x.Count
+	}
+	assert.EqualValues(t, 3*refusedRows, n)
+	assert.EqualValues(t, n, closes(t, b).Cities[0].Ledgered)
+}
+
+// Two cities that refuse the same observation are two refusals.
+func TestRefusedByTwo(t *testing.T) {
+	b := open(t, options(t.TempDir(), "a", "b"))
+	record(t, b, temperature, 1)
+	for _, name := range []string{"a", "b"} {
+		c := b.Cursor(name)
+		c.Settle(c.Backlog(1), map[uint64]string{1: "no, says " + name})
+	}
+	require.NoError(t, b.Commit())
+	all, err := b.Refused()
+	require.NoError(t, err)
+	assert.Len(t, all, 2)
+}
+
+// A full buffer drops some at a time, not at every commit.
+func TestLedgerIsBoundedWhenTheBufferIsFull(t *testing.T) {
+	o := options(t.TempDir(), "a")
+	o.MaxSize = 100_000
+	b := open(t, o)
+	for range 500 {
+		record(t, b, temperature, 50)
+		require.NoError(t, b.Commit())
+	}
+	s := closes(t, b)
+	assert.LessOrEqual(t, s.LogBytes, o.MaxSize+1000)
+	dropped := s.Cities[0].Ledgered / 50
+	assert.Greater(t, dropped, uint64(100))
+	assert.Less(t, len(b.Ledger()), int(dropped/2))
+}
