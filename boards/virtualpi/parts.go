@@ -35,7 +35,7 @@ func Devices() []string {
 }
 
 // Set sets what a part feels, such as temperature of tmp105 in thousandths of a
-// degree, temperature0 of tmp421, or mag_x of mag.
+// degree, temperature0 of tmp421, or mag-x of mag.
 func (m *Machine) Set(ctx context.Context, device, property string, value int) error {
 	return m.qmp(ctx, "qom-set", map[string]any{
 		"path": "/machine/peripheral/" + device, "property": property, "value": value,

@@ -24,11 +24,12 @@ var Driver = drivers.New(drivers.Info{
 		{Property: agent.AirTemperature, Resolution: 2, Class: agent.Telemetry},
 		{Property: agent.AtmosphericPressure, Resolution: 2, Class: agent.Telemetry},
 	},
-}, Settings{drivers.I2C{Address: 0x77}}, open, simulate)
+}, Settings{I2C: drivers.I2C{Address: 0x77}}, open, simulate)
 
 // Settings are the keys of a sensor with driver = "dps310".
 type Settings struct {
 	drivers.I2C
+	AnyProduct bool `doc:"accept a compatible part that does not tell the product number of a DPS310"`
 }
 
 // Validate rejects addresses the part is not made with: pin SDO open or low
@@ -72,6 +73,7 @@ const (
 
 type sensor struct {
 	dev          i2cbus.Dev
+	anyProduct   bool
 	ready        bool // initialised since the last error
 	coefficients coefficients
 	source       byte // TMP_CFG: the thermometer that the coefficients are for
@@ -79,7 +81,7 @@ type sensor struct {
 
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 	dev, err := s.I2C.Open(host)
-	return &sensor{dev: dev}, err
+	return &sensor{dev: dev, anyProduct: s.AnyProduct}, err
 }
 
 // Observe implements agent.Sensor.

@@ -17,6 +17,7 @@ import (
 
 func TestDriver(t *testing.T) {
 	drivertest.Run[Settings](t, Driver)
+	t.Run("AnyProduct", func(t *testing.T) { drivertest.Run(t, Driver, func(s *Settings) { s.AnyProduct = true }) })
 	drivertest.Stuck(t, Driver, 0x00)
 	drivertest.Stuck(t, Driver, 0xff)
 }
@@ -125,11 +126,12 @@ func TestObserve(t *testing.T) {
 	})
 }
 
-// A model as QEMU has it: ready for ever, MEAS_CFG is memory, fixed results.
+// A model as QEMU has it: ready for ever, MEAS_CFG is memory, fixed results, and
+// no product number.
 func TestObserveQEMU(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		powerOn := func(r *sim.Registers) {
-			copy(r.R[0x00:], "\xfe\x2f\xee\x02\x69\xa6\x00\x80\xf0\x00\x00\x00\x00\x10")
+			copy(r.R[0x00:], "\xfe\x2f\xee\x02\x69\xa6\x00\x80\xf0\x00\xff\xff\xff\xff")
 			copy(r.R[0x10:], "\x0e\x1e\xdd\x13\xca\x5f\x21\x52\xf9\xc6\x04\xd1\xdb\x47\x00\x5b\xfb\x3a")
 			r.R[0x28], r.R[0x32] = 0x90, 0x02
 		}
@@ -145,7 +147,11 @@ func TestObserveQEMU(t *testing.T) {
 				}
 			},
 		}))
-		s, err := open(host, Settings{drivers.I2C{Address: 0x77}})
+		strict, err := open(host, Settings{I2C: drivers.I2C{Address: 0x77}})
+		require.NoError(t, err)
+		_, err = strict.Observe(t.Context(), nil)
+		require.ErrorIs(t, err, drivers.ErrIdentity, "unless it is told otherwise")
+		s, err := open(host, Settings{I2C: drivers.I2C{Address: 0x77}, AnyProduct: true})
 		require.NoError(t, err)
 		for range 3 {
 			got, err := s.Observe(t.Context(), nil)
@@ -158,12 +164,33 @@ func TestObserveQEMU(t *testing.T) {
 	})
 }
 
+// A broken wire is no part, whatever it may be.
+func TestAnyProductIsNotNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, b := range []byte{0x00, 0xff} {
+			host := new(sim.Host)
+			host.AddI2C("1", 0x77, newPart())
+			host.SetFault(func(op sim.Op) error {
+				for i := range op.R {
+					op.R[i] = b
+				}
+				return op.Err
+			})
+			s, err := open(host, Settings{I2C: drivers.I2C{Address: 0x77}, AnyProduct: true})
+			require.NoError(t, err)
+			got, err := s.Observe(t.Context(), nil)
+			assert.Error(t, err)
+			assert.Empty(t, got)
+		}
+	})
+}
+
 func TestBrownOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, at := range []int{6, 7, 9} {
 			host := new(sim.Host)
 			host.AddI2C("1", 0x77, newPart())
-			s, err := open(host, Settings{drivers.I2C{Address: 0x77}})
+			s, err := open(host, Settings{I2C: drivers.I2C{Address: 0x77}})
 			require.NoError(t, err)
 			_, err = s.Observe(t.Context(), nil)
 			require.NoError(t, err)
@@ -207,7 +234,7 @@ func TestAnotherPart(t *testing.T) {
 		part := newPart()
 		part.R[regID] = 0x11
 		host.AddI2C("1", 0x77, part)
-		s, err := open(host, Settings{drivers.I2C{Address: 0x77}})
+		s, err := open(host, Settings{I2C: drivers.I2C{Address: 0x77}})
 		require.NoError(t, err)
 		time.Sleep(time.Second)
 
@@ -219,7 +246,7 @@ func TestAnotherPart(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	for address, ok := range map[uint16]bool{0x75: false, 0x76: true, 0x77: true, 0x78: false} {
-		err := Settings{drivers.I2C{Address: address}}.Validate()
+		err := Settings{I2C: drivers.I2C{Address: address}}.Validate()
 		assert.Equalf(t, ok, err == nil, "%#x: %v", address, err)
 	}
 }

@@ -13,8 +13,8 @@ func (s *sensor) initialise(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read identity: %w", err)
 	}
-	if product != id {
-		return fmt.Errorf("%w: product %#02x, want 0x10", drivers.ErrIdentity, product)
+	if product != id && !s.anyProduct {
+		return fmt.Errorf("%w: product %#02x, want 0x10; any_product = true accepts it", drivers.ErrIdentity, product)
 	}
 	if err := s.dev.Write(ctx, regReset, reset); err != nil {
 		return fmt.Errorf("reset: %w", err)
