@@ -50,7 +50,8 @@ var ErrUnknownSensor = errors.New("no such sensor is configured")
 
 // Run reads the sensors until ctx is done: each at once and then on its grid,
 // for ever and whatever happens to the others. When it returns, all that was
-// read is recorded.
+// read is recorded. A sensor that ignores that ctx is done is waited for only a
+// little: it must not make the stop of all others unclean.
 func (a *Agent) Run(ctx context.Context) error {
 	a.prepare()
 	for _, r := range a.runners {
@@ -62,7 +63,22 @@ func (a *Agent) Run(ctx context.Context) error {
 	for _, r := range a.runners {
 		wg.Go(func() { r.run(ctx) })
 	}
-	wg.Wait()
+	all := make(chan struct{})
+	go func() { wg.Wait(); close(all) }()
+	select {
+	case <-all:
+		return nil
+	case <-ctx.Done():
+	}
+	select {
+	case <-all:
+	case <-time.After(stopTimeout):
+		for _, r := range a.runners {
+			if r.isBusy() {
+				a.Log.Error("sensor does not stop; it is left behind", "sensor", r.c.Name, "driver", r.c.Driver)
+			}
+		}
+	}
 	return nil
 }
 
@@ -95,6 +111,9 @@ func (a *Agent) Status() []SensorStatus {
 	}
 	return all
 }
+
+// stopTimeout is how long sensors may take to stop.
+const stopTimeout = 5 * time.Second
 
 // stuckAfter is how long a sensor may be read at most: beyond its deadline it
 // ignores its context.

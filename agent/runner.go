@@ -239,3 +239,9 @@ func (r *runner) setBusy(t time.Time) {
 	defer r.mu.Unlock()
 	r.busy = t
 }
+
+func (r *runner) isBusy() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.busy.IsZero()
+}

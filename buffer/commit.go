@@ -252,7 +252,7 @@ func (b *Buffer) apply(c *commit) {
 	}
 	for _, ref := range c.blocks {
 		b.blocks = append(b.blocks, ref)
-		b.logBytes += int64(ref.size)
+		b.logBytes += ref.cost()
 	}
 	b.commits++
 	b.trim()
@@ -265,7 +265,7 @@ func (b *Buffer) apply(c *commit) {
 func (b *Buffer) forgetBlock(ref blockRef) {
 	if i := slices.Index(b.blocks, ref); i >= 0 {
 		b.blocks = slices.Delete(b.blocks, i, i+1)
-		b.logBytes -= int64(ref.size)
+		b.logBytes -= ref.cost()
 	}
 }
 

@@ -209,11 +209,12 @@ func readState(tx *bbolt.Tx) (s state, found bool, err error) {
 	if v == nil {
 		return s, false, nil
 	}
+	of := struct{ Version int }{} // first: a newer version may have another form
+	if err := json.Unmarshal(v, &of); err == nil && of.Version > formatVersion {
+		return s, false, fmt.Errorf("format %d, this is %d: %w", of.Version, formatVersion, ErrNewer)
+	}
 	if err := json.Unmarshal(v, &s); err != nil {
 		return s, false, fmt.Errorf("%w: state: %v", errDamaged, err)
-	}
-	if s.Version > formatVersion {
-		return s, false, fmt.Errorf("format %d, this is %d: %w", s.Version, formatVersion, ErrNewer)
 	}
 	if len(s.Epochs) == 0 {
 		return s, false, fmt.Errorf("%w: no epoch", errDamaged)

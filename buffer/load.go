@@ -39,7 +39,7 @@ func load(o Options, readOnly bool) (*Buffer, error) {
 		b.streams[ds.ID], b.byName[ds.Name] = ds, ds
 	}
 	for _, ref := range b.blocks {
-		b.logBytes += int64(ref.size)
+		b.logBytes += ref.cost()
 	}
 	for _, city := range c.state.Cities {
 		b.cities = append(b.cities, newCursor(b, city))

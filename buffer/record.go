@@ -32,6 +32,11 @@ func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
 	if b.closed {
 		return false, ErrClosed
 	}
+	for i := range obs {
+		if ds := obs[i].Datastream; ds == nil || b.streams[ds.ID] != ds {
+			return false, fmt.Errorf("observation %d: its datastream is not of this buffer", i)
+		}
+	}
 	if b.next+uint64(len(obs)) > b.state.Reserved {
 		// The disk has taken nothing for so long that no number is left.
 		b.startEpoch()
@@ -40,9 +45,6 @@ func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
 	now, first := time.Now(), b.next
 	for i := range obs {
 		o := &obs[i]
-		if b.streams[o.Datastream.ID] != o.Datastream {
-			return false, fmt.Errorf("datastream %q is not of this buffer", o.Datastream.Name)
-		}
 		o.Seq = b.next
 		o.Value = agent.Round(o.Value, o.Datastream.Resolution)
 		b.stamp(o)

@@ -66,3 +66,13 @@ func (b *Buffer) shed() {
 		Count: lost.count(), Cause: "ram: the disk took nothing; never accepted",
 	})
 }
+
+// cost is about what a block takes of the file: with its key and its place in a
+// page, or the pages it has for itself.
+func (r blockRef) cost() int64 {
+	n := int64(r.size) + 32
+	if n < pageSize/2 {
+		return n * 10 / 9
+	}
+	return (n + pageSize - 1) / pageSize * pageSize
+}

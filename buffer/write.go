@@ -57,6 +57,7 @@ func (d *disk) confirm() (err error) {
 }
 
 func (c *commit) writeLog(log, damaged *bbolt.Bucket) error {
+	log.FillPercent = 0.9 // blocks are appended: nothing comes between them
 	for _, ref := range c.gone {
 		if err := log.Delete(ref.key()); err != nil {
 			return err

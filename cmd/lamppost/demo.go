@@ -77,7 +77,7 @@ func demo(ctx context.Context, out io.Writer, length, outage time.Duration, asJS
 	if err != nil {
 		return err
 	}
-	g.lastCall = demoDrain
+	g.lastCall, g.patient = demoDrain, true
 
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()

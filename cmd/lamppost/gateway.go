@@ -41,6 +41,7 @@ type gateway struct {
 	lock    *os.File
 
 	lastCall time.Duration // how long run waits for the cities when it stops
+	patient  bool          // also for those that are away
 }
 
 // newGateway takes what a gateway needs: the hardware for itself, the buffer,
@@ -146,7 +147,7 @@ func (g *gateway) run(ctx context.Context) error {
 	return errors.Join(err, g.close())
 }
 
-// drain waits until the connected cities have everything, or the time is over.
+// drain waits until the cities have everything, or the time is over.
 func (g *gateway) drain() {
 	end := time.Now().Add(g.lastCall)
 	for time.Now().Before(end) && !g.drained() {
@@ -154,11 +155,11 @@ func (g *gateway) drain() {
 	}
 }
 
-// drained tells whether no connected city lacks anything.
+// drained tells whether no city that is waited for lacks anything.
 func (g *gateway) drained() bool {
 	books := g.books()
 	for i, c := range g.cfg.Cities {
-		if g.uplinks[i].Status().Connected && (books[c.Name].Waiting > 0 || g.buffer.Stats().Pending > 0) {
+		if (g.patient || g.uplinks[i].Status().Connected) && (books[c.Name].Waiting > 0 || g.buffer.Stats().Pending > 0) {
 			return false
 		}
 	}

@@ -73,7 +73,7 @@ func testPiPowerCuts(t *testing.T, p *pi) {
 	for _, c := range []piCut{
 		{name: "connected", after: 5 * time.Second},
 		{name: "without network", away: true, after: 10 * time.Second},
-		{name: "while the backlog is sent", early: true, after: 2 * time.Second},
+		{name: "while the backlog is sent", early: true, after: 600 * time.Millisecond},
 		{name: "without network", away: true, after: 10 * time.Second},
 		{name: "connected", after: 5 * time.Second},
 		{name: "without network", away: true, after: 10 * time.Second},

@@ -1,0 +1,23 @@
+package buffer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/lamppost-city/lamppost/agent"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A record that is refused as a whole uses no Seq.
+func TestForeignDatastreamUsesNoSeq(t *testing.T) {
+	b := open(t, options(t.TempDir(), "a"))
+	ds, err := b.Datastream(temperature)
+	require.NoError(t, err)
+	foreign := rain
+	foreign.ID = 99
+	assert.Error(t, b.Record([]agent.Observation{{Datastream: ds, Time: time.Now()}, {Datastream: &foreign, Time: time.Now()}}))
+	assert.Error(t, b.Record([]agent.Observation{{Time: time.Now()}}))
+	record(t, b, temperature, 1)
+	assert.Equal(t, from(1, 1), numbers(b.Cursor("a").Backlog(10)))
+}

@@ -1,0 +1,15 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A city that is not back yet when the demo stops observing is waited for.
+func TestDemoWaitsForTheCity(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, demo(t.Context(), &out, 2*time.Second, 2*time.Second, true), out.String())
+}
