@@ -62,6 +62,7 @@ type Buffer struct {
 	done     chan struct{}
 
 	mu        sync.Mutex
+	codec     codec
 	state     state // as last committed; what is newer is below
 	streams   map[uint32]*agent.Datastream
 	byName    map[string]*agent.Datastream

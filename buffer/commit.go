@@ -178,7 +178,7 @@ func (b *Buffer) encode(c *commit, set ranges) {
 		if len(rows) == 0 {
 			return
 		}
-		data := appendBlock(nil, rows)
+		data := b.codec.append(nil, rows)
 		c.blocks = append(c.blocks, blockRef{rows[0].Seq, rows[len(rows)-1].Seq, len(data)})
 		c.data = append(c.data, data)
 		rows = rows[:0]

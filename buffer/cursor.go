@@ -251,7 +251,7 @@ func (b *Buffer) readBlock(ref blockRef) ([]row, error) {
 	data, err := b.disk.block(ref)
 	if err == nil {
 		var rows []row
-		if rows, err = decodeBlock(data, b.streams); err == nil {
+		if rows, err = b.codec.decode(data, b.streams); err == nil {
 			return rows, nil
 		}
 	}

@@ -15,7 +15,7 @@ import (
 func backlog(t *testing.T, dir string) *Buffer {
 	b := open(t, options(dir, "a"))
 	for range 60 {
-		record(t, b, temperature, 300)
+		recordNoise(t, b, 300)
 		require.NoError(t, b.Commit())
 	}
 	return b

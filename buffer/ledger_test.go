@@ -52,7 +52,7 @@ func TestLedgerIsBoundedWhenTheBufferIsFull(t *testing.T) {
 	o.MaxSize = 100_000
 	b := open(t, o)
 	for range 500 {
-		record(t, b, temperature, 50)
+		recordNoise(t, b, 50)
 		require.NoError(t, b.Commit())
 	}
 	s := closes(t, b)

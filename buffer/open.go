@@ -12,6 +12,9 @@ import (
 
 const pageSize = 4096
 
+// allocStep is what the file grows by.
+const allocStep = 1 << 20
+
 // open opens the file. bbolt panics on some damage: that is an error here.
 func (d *disk) open() (err error) {
 	defer d.rescue(debug.SetPanicOnFault(true), &err)
@@ -36,6 +39,6 @@ func (d *disk) open() (err error) {
 	default:
 		return fmt.Errorf("%s: %w", d.path, err)
 	}
-	d.db.AllocSize = 1 << 20
+	d.db.AllocSize = allocStep
 	return nil
 }

@@ -29,7 +29,7 @@ var layout = []struct {
 	{"agent", nil, nil},
 	{"agent/agenttest", []string{"agent"}, []string{"github.com/stretchr/testify/"}},
 	{"agent/*", []string{"agent"}, nil},
-	{"buffer", []string{"agent"}, []string{"go.etcd.io/bbolt", "golang.org/x/sys/"}},
+	{"buffer", []string{"agent"}, []string{"go.etcd.io/bbolt", "golang.org/x/sys/", "github.com/klauspost/compress/zstd"}},
 	{"drivers", []string{"agent", "drivers/i2cbus", "drivers/gpioline", "drivers/serialline", "drivers/sim"}, nil},
 	{"drivers/i2cbus", []string{"agent"}, []string{"periph.io/x/conn/"}},
 	{"drivers/gpioline", nil, []string{"periph.io/x/conn/", "github.com/warthog618/go-gpiocdev", "golang.org/x/sys/"}},
