@@ -40,7 +40,7 @@ type Options struct {
 	Strict      bool          // commit before anything is sent
 	MaxSize     int64         // bytes of the log at most; 0 means min(512 MB, half of the file system)
 	MinFree     int64         // bytes left free on the file system; 0 means max(16 MB, 2 % of it)
-	BootID      string        // the kernel's; another one is another boot
+	BootID      string        // the kernel's; another one is another boot, and so is each start without one
 	Witness     io.Writer     // told what is recorded and accepted as it becomes true; may be nil
 	Log         *slog.Logger
 }

@@ -269,6 +269,22 @@ func TestAlarmIsOnFlashAtOnce(t *testing.T) {
 	assert.EqualValues(t, 3, closes(t, open(t, options(crash(t, dir), "platform"))).Accepted)
 }
 
+// TestAlarmsWhileTheDiskIsFull checks that a door that opens and closes does not
+// make the disk, or the log, busy.
+func TestAlarmsWhileTheDiskIsFull(t *testing.T) {
+	o := options(t.TempDir(), "platform")
+	var log bytes.Buffer
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	b := open(t, o)
+	b.o.MinFree = 1 << 62
+	record(t, b, door, 200)
+	assert.EqualValues(t, 200, b.Stats().Pending)
+	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+	b.o.MinFree = 1
+	require.NoError(t, b.Commit())
+	assert.Zero(t, b.Stats().Pending)
+}
+
 func TestStrict(t *testing.T) {
 	o := options(t.TempDir(), "platform")
 	o.Strict = true
@@ -395,6 +411,19 @@ func TestNoCity(t *testing.T) {
 	record(t, b, temperature, 10)
 	require.NoError(t, b.Close())
 	assert.EqualValues(t, 10, closes(t, open(t, options(dir, "a"))).Cities[0].Waiting, "kept for the city to come")
+}
+
+func TestBoots(t *testing.T) {
+	dir := t.TempDir()
+	var boots []uint32
+	for _, id := range []string{"x", "x", "y", "", ""} {
+		o := options(dir, "a")
+		o.BootID = id
+		b := open(t, o)
+		boots = append(boots, b.Boot())
+		require.NoError(t, b.Close())
+	}
+	assert.Equal(t, []uint32{1, 1, 2, 3, 4}, boots, "who does not know takes each start for a boot")
 }
 
 func TestOtherThing(t *testing.T) {

@@ -117,7 +117,7 @@ func (b *Buffer) begin(found bool) {
 	if n := len(s.Epochs); n == 0 || s.Epochs[n-1].Thing != b.o.Thing {
 		b.startEpoch()
 	}
-	if s.Boot == 0 || s.BootID != b.o.BootID {
+	if s.Boot == 0 || s.BootID != b.o.BootID || b.o.BootID == "" {
 		s.Boot++
 		s.BootID = b.o.BootID
 	}

@@ -15,14 +15,14 @@ func (b *Buffer) Record(obs []agent.Observation) error {
 	}
 	b.mu.Lock()
 	urgent, err := b.record(obs)
+	// While the disk takes nothing it is asked once a second, and not for each.
+	urgent = urgent && time.Now().After(b.retryAt)
 	b.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	if urgent && mutant != ackBeforeFlush {
-		if err := b.Commit(); err != nil {
-			b.o.Log.Error("observations are in memory only", "err", err)
-		}
+		_ = b.Commit() // said once, shown by Stats, and tried again
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ const noticeLimit = 100
 type session struct {
 	*Uplink
 	city      agent.City
-	begun     time.Time
+	begun     time.Time // from then on the others have their time before suspects
 	announced map[uint32]bool
 	results   chan result
 	inFlight  int
@@ -181,7 +181,7 @@ func (s *session) send(ctx context.Context) (pause time.Duration, err error) {
 		}
 		if slices.ContainsFunc(next.batch.Observations, func(o agent.Observation) bool { return !s.announced[o.Datastream.ID] }) {
 			if err := s.announce(ctx); err != nil {
-				s.Queue.Release(next.batch)
+				s.giveBack(next)
 				return 0, fmt.Errorf("announce: %w", err)
 			}
 		}
@@ -254,6 +254,9 @@ func (s *session) finish(r result) error {
 		s.Queue.Settle(r.batch, refused.Refused)
 	case errors.As(r.err, &retry):
 		s.giveBack(r.held)
+		if r.suspect() {
+			s.begun = time.Now() // the others have their time again
+		}
 		s.notBefore = time.Now().Add(max(retry.After, s.MinDelay))
 		if s.city.Lost() != nil {
 			select {

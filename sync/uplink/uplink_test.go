@@ -140,6 +140,26 @@ func TestPoison(t *testing.T) {
 	})
 }
 
+// TestSuspectThatIsPutOff checks that a batch that ends connections, and then is
+// never taken, keeps no other waiting.
+func TestSuspectThatIsPutOff(t *testing.T) {
+	queue, city := newQueue(10), &fakeCity{poison: 3, latency: 10 * time.Millisecond}
+	run(t, &Uplink{Queue: queue, Dial: city.dial, Limit: 10}, func(t *testing.T, _ *bytes.Buffer) {
+		pass(30 * time.Second) // it is a suspect by now
+		city.set(func() { city.poison, city.putOff = 0, 3 })
+		pass(5 * time.Minute)
+		for range 10 {
+			queue.add(5)
+			pass(time.Minute)
+		}
+		assert.GreaterOrEqual(t, len(city.seqs()), 45, "live ones arrive all the time")
+		city.set(func() { city.putOff = 0 })
+		pass(5 * time.Minute)
+		assert.Empty(t, queue.left())
+		assert.Empty(t, queue.aside)
+	})
+}
+
 func TestBadLinkCondemnsNobody(t *testing.T) {
 	queue, city := newQueue(20), &fakeCity{mute: true}
 	run(t, &Uplink{Queue: queue, Dial: city.dial, Limit: 10}, func(t *testing.T, _ *bytes.Buffer) {
@@ -333,6 +353,7 @@ type fakeCity struct {
 	retry     time.Duration
 	refuse    map[uint64]string
 	poison    uint64 // ends the connection
+	putOff    uint64 // is never taken now
 	dials     int
 	inFlight  int
 	most      int
@@ -404,7 +425,9 @@ func (s *fakeSession) Notify(ctx context.Context, notices []agent.Notice) error 
 func (s *fakeSession) Publish(ctx context.Context, batch agent.Batch) error {
 	s.set(func() { s.inFlight++; s.most = max(s.most, s.inFlight) })
 	defer s.set(func() { s.inFlight-- })
+	s.mu.Lock()
 	poisoned := slices.ContainsFunc(batch.Observations, func(o agent.Observation) bool { return o.Seq == s.poison })
+	s.mu.Unlock()
 	select {
 	case <-time.After(s.latency):
 	case <-s.lost:
@@ -423,6 +446,9 @@ func (s *fakeSession) Publish(ctx context.Context, batch agent.Batch) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if slices.ContainsFunc(batch.Observations, func(o agent.Observation) bool { return o.Seq == s.putOff }) {
+		return &agent.RetryError{Err: errors.New("not now")}
+	}
 	if s.retry > 0 {
 		return &agent.RetryError{After: s.retry, Err: errors.New("busy")}
 	}
