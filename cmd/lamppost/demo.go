@@ -27,6 +27,10 @@ var demoConfig string
 // demoDrain is how long the demo waits for the city to get everything.
 const demoDrain = 30 * time.Second
 
+// demoRetry is how long the gateway waits at most until it looks for the city
+// again: in the field a minute, here nobody wants to wait.
+const demoRetry = 2 * time.Second
+
 func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -78,6 +82,9 @@ func demo(ctx context.Context, out io.Writer, length, outage time.Duration, asJS
 		return err
 	}
 	g.lastCall, g.patient = demoDrain, true
+	for _, u := range g.uplinks {
+		u.MaxDelay = demoRetry
+	}
 
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
