@@ -22,10 +22,10 @@ const (
 // concerned has it, is never thinned and is no observation. A heartbeat is made
 // when it is sent and has no ID.
 type Notice struct {
+	Epoch       Epoch      `json:"epoch"`        // of the Seqs below
 	ID          uint64     `json:"id,omitempty"` // from 1, rising, within the epoch that told it
 	Kind        NoticeKind `json:"kind"`
 	Time        time.Time  `json:"time"`
-	Epoch       Epoch      `json:"-"` // of the Seqs below
 	From        uint64     `json:"from,omitempty"`
 	To          uint64     `json:"to,omitempty"`
 	Ranges      []Range    `json:"ranges,omitempty"` // the exact Seqs, when they are not all of From to To

@@ -86,22 +86,35 @@ func ParseClass(s string) (Class, error) {
 // pow10 holds the powers of ten that resolutions use; all are exact.
 var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
 
-// Round returns v rounded to a multiple of 10^-resolution, as the nearest
-// float64 of n / 10^resolution: what a decimal text of that many places reads
-// back as. Values too large to have such places are returned as they are.
-func Round(v float64, resolution int8) float64 {
+// Steps returns the number of steps of 10^-resolution that is nearest to v, and
+// whether there is one: v is finite and not so large that its steps are no whole
+// numbers of a float64.
+func Steps(v float64, resolution int8) (n int64, ok bool) {
 	if resolution < 0 || int(resolution) >= len(pow10) {
+		return 0, false
+	}
+	x := math.Round(v * pow10[resolution])
+	if !(math.Abs(x) < 1<<53) {
+		return 0, false
+	}
+	return int64(x), true
+}
+
+// FromSteps returns the nearest float64 of n / 10^resolution: what a decimal
+// text of that many places reads back as.
+func FromSteps(n int64, resolution int8) float64 {
+	return float64(n) / pow10[max(0, min(int(resolution), len(pow10)-1))]
+}
+
+// Round returns v rounded to a multiple of 10^-resolution. Values too large to
+// have such places are returned as they are. It never returns −0: no text shows
+// it.
+func Round(v float64, resolution int8) float64 {
+	n, ok := Steps(v, resolution)
+	if !ok {
 		return v
 	}
-	p := pow10[resolution]
-	n := math.Round(v * p)
-	if math.Abs(n) >= 1<<53 {
-		return v
-	}
-	if n == 0 {
-		return 0 // never −0: no text shows it
-	}
-	return n / p
+	return FromSteps(n, resolution)
 }
 
 // An Epoch says which life of a gateway's buffer a Seq belongs to: 64 random
@@ -118,6 +131,15 @@ func ParseEpoch(s string) (Epoch, error) {
 		return 0, fmt.Errorf("epoch %q: want 16 hexadecimal digits", s)
 	}
 	return Epoch(n), nil
+}
+
+// MarshalText writes the epoch as String does: in JSON it is a text.
+func (e Epoch) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (e *Epoch) UnmarshalText(text []byte) (err error) {
+	*e, err = ParseEpoch(string(text))
+	return err
 }
 
 // A Batch is a number of observations of one epoch, in Seq order. Together with

@@ -115,7 +115,7 @@ func (d *decoder) column(streams map[uint32]*agent.Datastream, before []row, lim
 			continue
 		}
 		last += unzigzag(d.uvarint())
-		c[i].Value = float64(last) / pow10[max(0, min(int(ds.Resolution), len(pow10)-1))]
+		c[i].Value = agent.FromSteps(last, ds.Resolution)
 	}
 	return c
 }

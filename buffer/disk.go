@@ -26,7 +26,7 @@ var (
 	bucketState   = []byte("state")   // key "state": state as JSON
 	bucketStreams = []byte("streams") // id, 4 bytes: agent.Datastream as JSON
 	bucketLog     = []byte("log")     // first Seq, 8 bytes: a block
-	bucketNotices = []byte("notices") // id, 8 bytes: storedNotice as JSON
+	bucketNotices = []byte("notices") // id, 8 bytes: agent.Notice as JSON
 	bucketRefused = []byte("refused") // Seq, 8 bytes, and city: reason and observation as JSON
 	bucketDamaged = []byte("damaged") // first Seq, 8 bytes: a block that could not be read
 
@@ -73,11 +73,6 @@ type cityState struct {
 type blockRef struct {
 	first, last uint64
 	size        int
-}
-
-type storedNotice struct {
-	agent.Notice
-	Epoch string `json:"epoch"`
 }
 
 // A Refusal is an observation that a city will never take.
@@ -236,15 +231,11 @@ func readStreams(tx *bbolt.Tx) (all []*agent.Datastream, err error) {
 
 func readNotices(tx *bbolt.Tx) (all []agent.Notice, err error) {
 	err = tx.Bucket(bucketNotices).ForEach(func(k, v []byte) error {
-		var n storedNotice
+		var n agent.Notice
 		if err := json.Unmarshal(v, &n); err != nil {
 			return fmt.Errorf("%w: notice % x: %v", errDamaged, k, err)
 		}
-		n.Notice.Epoch, err = agent.ParseEpoch(n.Epoch)
-		if err != nil {
-			return fmt.Errorf("%w: notice % x: %v", errDamaged, k, err)
-		}
-		all = append(all, n.Notice)
+		all = append(all, n)
 		return nil
 	})
 	return all, err

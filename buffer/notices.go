@@ -117,7 +117,7 @@ func (b *Buffer) told() []uint64 {
 func (b *Buffer) Ledger() []agent.Notice {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.notices)
+	return append([]agent.Notice{}, b.notices...)
 }
 
 // Forget releases the cursor of a city that is not configured any more: what it

@@ -15,22 +15,11 @@ type row struct {
 	joins bool      // of the same instant as the row before: never split from it
 }
 
-// pow10 holds the powers of ten that resolutions use; all are exact.
-var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
-
 // steps returns v as a number of steps of the datastream's resolution, and
 // whether that gives exactly v back.
 func steps(v float64, ds *agent.Datastream) (int64, bool) {
-	k := int(ds.Resolution)
-	if k < 0 || k >= len(pow10) {
-		return 0, false
-	}
-	x := math.Round(v * pow10[k])
-	if !(math.Abs(x) < 1<<53) {
-		return 0, false
-	}
-	n := int64(x)
-	return n, math.Float64bits(float64(n)/pow10[k]) == math.Float64bits(v)
+	n, ok := agent.Steps(v, ds.Resolution)
+	return n, ok && math.Float64bits(agent.FromSteps(n, ds.Resolution)) == math.Float64bits(v)
 }
 
 func zigzag(v int64) uint64   { return uint64(v<<1) ^ uint64(v>>63) }

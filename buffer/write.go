@@ -23,18 +23,8 @@ type commit struct {
 }
 
 // write does one transaction.
-func (d *disk) write(c *commit) (err error) {
-	// A fault here ends the process: bbolt would be left locked. The next one
-	// finds out what the file is worth.
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", errDamaged, r)
-		}
-	}()
-	if d.db == nil {
-		return d.notOpen()
-	}
-	return d.db.Update(func(tx *bbolt.Tx) error {
+func (d *disk) write(c *commit) error {
+	return d.update(func(tx *bbolt.Tx) error {
 		if err := c.writeLog(tx.Bucket(bucketLog), tx.Bucket(bucketDamaged)); err != nil {
 			return err
 		}
@@ -47,13 +37,22 @@ func (d *disk) write(c *commit) (err error) {
 
 // confirm does a transaction that changes nothing: after it, what the file holds
 // is on flash.
-func (d *disk) confirm() (err error) {
+func (d *disk) confirm() error {
+	return d.update(func(*bbolt.Tx) error { return nil })
+}
+
+// update does one transaction. A fault in it ends the process: bbolt would be
+// left locked. The next one finds out what the file is worth.
+func (d *disk) update(f func(*bbolt.Tx) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, r)
 		}
 	}()
-	return d.db.Update(func(*bbolt.Tx) error { return nil })
+	if d.db == nil {
+		return d.notOpen()
+	}
+	return d.db.Update(f)
 }
 
 func (c *commit) writeLog(log, damaged *bbolt.Bucket) error {
@@ -90,7 +89,7 @@ func (c *commit) writeTables(tx *bbolt.Tx) error {
 		}
 	}
 	for _, n := range c.notices {
-		if err := putJSON(tx.Bucket(bucketNotices), noticeKey(n.ID), storedNotice{n, n.Epoch.String()}); err != nil {
+		if err := putJSON(tx.Bucket(bucketNotices), noticeKey(n.ID), n); err != nil {
 			return err
 		}
 	}

@@ -83,7 +83,7 @@ func (g *gateway) handler() http.Handler {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.status()) })
 	mux.HandleFunc("GET /read", g.serveRead)
 	mux.HandleFunc("GET /buffer/stat", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.buffer.Stats()) })
-	mux.HandleFunc("GET /buffer/ledger", func(w http.ResponseWriter, _ *http.Request) { answer(w, ledger(g.buffer)) })
+	mux.HandleFunc("GET /buffer/ledger", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.buffer.Ledger()) })
 	mux.HandleFunc("GET /buffer/export", func(w http.ResponseWriter, r *http.Request) {
 		_ = export(w, g.buffer, r.URL.Query().Has("refused")) // who asked is gone
 	})

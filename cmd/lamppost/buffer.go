@@ -94,14 +94,14 @@ prints those that a city will never take, with the reasons. It changes nothing.`
 
 // exported is a waiting observation.
 type exported struct {
-	Epoch      string    `json:"epoch"`
-	Seq        uint64    `json:"seq"`
-	Datastream string    `json:"datastream"`
-	Time       time.Time `json:"time"`
-	Value      float64   `json:"value"`
-	Unit       string    `json:"unit"`
-	Quality    string    `json:"quality"`
-	Cities     []string  `json:"cities"`
+	Epoch      agent.Epoch `json:"epoch"`
+	Seq        uint64      `json:"seq"`
+	Datastream string      `json:"datastream"`
+	Time       time.Time   `json:"time"`
+	Value      float64     `json:"value"`
+	Unit       string      `json:"unit"`
+	Quality    string      `json:"quality"`
+	Cities     []string    `json:"cities"`
 }
 
 // export writes what waits in the buffer, or what was refused.
@@ -121,7 +121,7 @@ func export(out io.Writer, b *buffer.Buffer, refused bool) error {
 	}
 	for o := range b.Export() {
 		ds := o.Datastream
-		err := enc.Encode(exported{o.Epoch.String(), o.Seq, ds.Name, o.Time, o.Value, ds.Property.Unit, o.Quality.String(), o.Cities})
+		err := enc.Encode(exported{o.Epoch, o.Seq, ds.Name, o.Time, o.Value, ds.Property.Unit, o.Quality.String(), o.Cities})
 		if err != nil {
 			return err
 		}
@@ -141,9 +141,9 @@ accepted.`,
 	}
 	path, asJSON := configFlag(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var entries []ledgerEntry
+		var entries []agent.Notice
 		err := withBuffer(*path, func(c *control.Client) error { return c.Get(cmd.Context(), "/buffer/ledger", &entries) },
-			func(b *buffer.Buffer) error { entries = ledger(b); return nil })
+			func(b *buffer.Buffer) error { entries = b.Ledger(); return nil })
 		if err != nil {
 			return err
 		}
@@ -163,20 +163,6 @@ accepted.`,
 		return w.Flush()
 	}
 	return cmd
-}
-
-// ledgerEntry is a notice with the epoch of its numbers.
-type ledgerEntry struct {
-	Epoch string `json:"epoch"`
-	agent.Notice
-}
-
-func ledger(b *buffer.Buffer) []ledgerEntry {
-	entries := []ledgerEntry{}
-	for _, n := range b.Ledger() {
-		entries = append(entries, ledgerEntry{n.Epoch.String(), n})
-	}
-	return entries
 }
 
 // forgotten is the answer to forget: how many observations were let go.

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eclipse/paho.mqtt.golang"
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/buffer"
 	"github.com/lamppost-city/lamppost/sync/senml"

@@ -79,7 +79,7 @@ func (p *pi) waiting(t *testing.T) map[piKey]bool {
 	for lines.Scan() {
 		var o exported
 		require.NoErrorf(t, json.Unmarshal(lines.Bytes(), &o), "%s", lines.Text())
-		keys[piKey{o.Epoch, o.Seq}] = true
+		keys[piKey{o.Epoch.String(), o.Seq}] = true
 	}
 	require.NoError(t, lines.Err())
 	return keys
@@ -89,10 +89,10 @@ func (p *pi) waiting(t *testing.T) map[piKey]bool {
 // window is no excuse: what is in it was never accepted.
 func (p *pi) ledgered(t *testing.T) func(piKey) bool {
 	t.Helper()
-	var losses []ledgerEntry
+	var losses []agent.Notice
 	lines := bufio.NewScanner(strings.NewReader(p.shell(t, "lamppost buffer ledger --json")))
 	for lines.Scan() {
-		var n ledgerEntry
+		var n agent.Notice
 		require.NoErrorf(t, json.Unmarshal(lines.Bytes(), &n), "%s", lines.Text())
 		if n.Kind == agent.NoticeLoss {
 			losses = append(losses, n)
@@ -101,11 +101,11 @@ func (p *pi) ledgered(t *testing.T) func(piKey) bool {
 	require.NoError(t, lines.Err())
 	return func(key piKey) bool {
 		for _, n := range losses {
-			if len(n.Ranges) == 0 && n.Epoch == key.epoch && n.From <= key.seq && key.seq <= n.To {
+			if len(n.Ranges) == 0 && n.Epoch.String() == key.epoch && n.From <= key.seq && key.seq <= n.To {
 				return true
 			}
 			for _, r := range n.Ranges {
-				if n.Epoch == key.epoch && r.From <= key.seq && key.seq <= r.To {
+				if n.Epoch.String() == key.epoch && r.From <= key.seq && key.seq <= r.To {
 					return true
 				}
 			}

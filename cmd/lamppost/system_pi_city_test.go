@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eclipse/paho.mqtt.golang"
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -45,7 +45,7 @@ type piCity struct {
 	epoch    string                  // there is one: no power cut damages the card
 	latest   map[string]senml.Record // by datastream, that with the highest Seq
 	repeats  []piRepeat
-	notices  []ledgerEntry
+	notices  []agent.Notice
 	problems []string // what no gateway may send
 }
 
@@ -95,7 +95,7 @@ func (c *piCity) receive(_ mqtt.Client, m mqtt.Message) {
 			c.take(r, m.Duplicate())
 		}
 	case "notices":
-		var n ledgerEntry
+		var n agent.Notice
 		if err := json.Unmarshal(m.Payload(), &n); err != nil {
 			c.problems = append(c.problems, err.Error())
 			return
@@ -198,7 +198,7 @@ func (c *piCity) gaps() (all, silent []agent.Range) {
 // name all of a gap. c.mu is held.
 func (c *piCity) windowed(gap agent.Range) bool {
 	for _, n := range c.notices { // oldest first
-		if n.Kind == agent.NoticeWindow && n.Epoch == c.epoch && n.From <= gap.From && gap.From <= n.To {
+		if n.Kind == agent.NoticeWindow && n.Epoch.String() == c.epoch && n.From <= gap.From && gap.From <= n.To {
 			gap.From = n.To + 1
 		}
 	}

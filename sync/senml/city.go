@@ -109,7 +109,7 @@ func outcome(errs []error) error {
 // acknowledged.
 func (c *city) Notify(ctx context.Context, told []agent.Notice) error {
 	for _, n := range told {
-		payload, err := json.Marshal(noticeMessage{n.Epoch.String(), n})
+		payload, err := json.Marshal(n)
 		if err != nil {
 			return fmt.Errorf("notice %d: %w", n.ID, err)
 		}
@@ -125,12 +125,6 @@ func (c *city) Lost() <-chan struct{} { return c.link.Lost() }
 
 // Close implements agent.City.
 func (c *city) Close() error { return c.link.Close() }
-
-// A noticeMessage is a notice with the epoch its Seqs are of.
-type noticeMessage struct {
-	Epoch string `json:"epoch"`
-	agent.Notice
-}
 
 // A pack is a buffer that is used again once the broker has its content.
 type pack struct{ bytes []byte }
