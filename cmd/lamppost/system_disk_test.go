@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/lamppost-city/lamppost/cmd/city/desk"
 	"github.com/stretchr/testify/assert"
@@ -43,8 +42,11 @@ func TestSystemDiskFull(t *testing.T) {
 	require.NoError(t, os.Remove(stuffing))
 	eventually(t, func() bool { s, ok := ask(binary, config); return ok && s.LossWindow == "100ms" && s.Pending < 50 }, "and writes again")
 
+	w.mu.Lock()
+	recorded := size(w.recorded)
+	w.mu.Unlock()
 	require.NoError(t, city.Back())
-	time.Sleep(5 * time.Second)
+	eventually(t, func() bool { return int(city.Received("lamp-042").Distinct) >= recorded }, "the gateway finds its city again")
 	p.end(os.Interrupt)
 	require.NoError(t, promise(t, w, disk, city.Received("lamp-042").Epochs))
 	assert.Empty(t, w.gaps, "nothing was lost")
