@@ -14,6 +14,11 @@ import (
 // decode decodes what append wrote. Every wrong bit is an error, and so is a row
 // of a datastream that streams does not have.
 func (c *codec) decode(b []byte, streams map[uint32]*agent.Datastream) ([]row, error) {
+	return c.decodeInto(nil, b, streams)
+}
+
+// decodeInto is decode into rows that are no longer needed.
+func (c *codec) decodeInto(rows []row, b []byte, streams map[uint32]*agent.Datastream) ([]row, error) {
 	if len(b) < 5 {
 		return nil, fmt.Errorf("%w: %d bytes", errDamaged, len(b))
 	}
@@ -21,21 +26,22 @@ func (c *codec) decode(b []byte, streams map[uint32]*agent.Datastream) ([]row, e
 	if crc32.Checksum(data, castagnoli) != sum {
 		return nil, fmt.Errorf("%w: checksum mismatch", errDamaged)
 	}
-	body := data[1:]
+	d := &decoder{b: data[1:]}
 	if data[0]&blockZstd != 0 {
 		var err error
-		if body, err = c.decompress(body); err != nil {
+		if c.body, err = c.decompress(c.body[:0], d.b); err != nil {
 			return nil, fmt.Errorf("%w: %v", errDamaged, err)
 		}
+		d.b = c.body
 	}
-	d := &decoder{b: body}
 	n := d.uvarint()
-	if n > maxBlockRows {
-		return nil, fmt.Errorf("%w: %d rows", errDamaged, n)
+	if n > maxBlockRows || n > uint64(len(d.b)) {
+		return nil, fmt.Errorf("%w: %d rows in %d bytes", errDamaged, n, len(d.b))
 	}
-	rows := make([]row, n)
-	if n > 0 {
-		d.columns(rows, streams)
+	if rows = rows[:0]; n > 0 {
+		rows = d.runs(int(n), slices.Grow(rows, int(n)))
+		d.bad = d.bad || len(rows) != int(n)
+		c.readColumns(d, rows, streams)
 	}
 	if d.bad || len(d.b) > 0 {
 		return nil, fmt.Errorf("%w: the columns do not fit", errDamaged)
@@ -43,133 +49,179 @@ func (c *codec) decode(b []byte, streams map[uint32]*agent.Datastream) ([]row, e
 	return rows, nil
 }
 
-// columns fills rows.
-func (d *decoder) columns(rows []row, streams map[uint32]*agent.Datastream) {
-	set := d.ranges(uint64(len(rows)))
-	if set.count() != uint64(len(rows)) {
-		d.bad = true
-		return
-	}
+// readColumns fills rows, which have their Seqs.
+func (c *codec) readColumns(d *decoder, rows []row, streams map[uint32]*agent.Datastream) {
 	k := d.uvarint()
 	if d.bad || k == 0 || k > uint64(len(rows)) {
 		d.bad = true
 		return
 	}
-	columns := make([][]row, k)
-	var before []row
-	total := 0
-	for i := range columns {
-		c := d.column(streams, before, len(rows)-total)
-		if d.bad {
+	c.of, c.times, c.values = grown(c.of, len(rows)), grown(c.times, len(rows)), grown(c.values, len(rows))
+	c.columns = c.columns[:0]
+	at := 0
+	var id uint32
+	for range k {
+		id += uint32(d.uvarint())
+		n := d.uvarint()
+		if d.bad || streams[id] == nil || n == 0 || n > uint64(len(rows)-at) {
+			d.bad = true
 			return
 		}
-		columns[i], before = c, c
-		total += len(c)
+		c.columns = append(c.columns, column{ds: streams[id], rows: int(n), at: at, times: at})
+		c.readColumn(d)
+		at += int(n)
 	}
-	if total != len(rows) {
+	if d.bad || at != len(rows) || !c.readOrder(d) {
 		d.bad = true
 		return
 	}
-	d.order(rows, columns)
-	i := 0
-	for _, r := range set {
-		for seq := r.From; seq <= r.To && i < len(rows); seq++ {
-			rows[i].Seq = seq
-			i++
-		}
-	}
-	d.rest(rows)
+	c.fill(rows)
+	c.readRare(d, rows)
 }
 
-// column reads the rows of one datastream, at most limit.
-func (d *decoder) column(streams map[uint32]*agent.Datastream, before []row, limit int) []row {
-	ds := streams[uint32(d.uvarint())]
-	n := d.uvarint()
-	if ds == nil || d.bad || n == 0 || n > uint64(limit) {
-		d.bad = true
-		return nil
-	}
-	c := make([]row, n)
-	if d.byte() == 1 {
-		if len(before) != len(c) {
-			d.bad = true
-			return nil
-		}
-		for i := range c {
-			c[i].Time = before[i].Time
-		}
-	} else {
-		var last, step int64
-		for i := range c {
-			step += unzigzag(d.uvarint())
-			last += step
-			c[i].Time = time.UnixMilli(last).UTC()
-		}
-	}
-	raw := d.byte() == 1
-	var last int64
-	for i := range c {
-		c[i].Datastream = ds
-		if raw {
-			c[i].Value = math.Float64frombits(d.little64())
-			continue
-		}
-		last += unzigzag(d.uvarint())
-		c[i].Value = agent.FromSteps(last, ds.Resolution)
-	}
-	return c
-}
-
-// order merges the columns into the order of their Seqs.
-func (d *decoder) order(rows []row, columns [][]row) {
+// readColumn reads the times and values of the last of the columns.
+func (c *codec) readColumn(d *decoder) {
+	col := &c.columns[len(c.columns)-1]
 	if d.byte() == 0 {
-		at := rows[:0]
-		for _, c := range columns {
-			at = append(at, c...)
-		}
-		slices.SortStableFunc(rows, func(x, y row) int { return x.Time.Compare(y.Time) })
-		return
-	}
-	next, n := uint64(0), uint64(len(columns))
-	for i := range rows {
-		r := (next + d.uvarint()) % n
-		if d.bad || len(columns[r]) == 0 {
+		d.times(c.times[col.at : col.at+col.rows])
+	} else {
+		if len(c.columns) == 1 || c.columns[len(c.columns)-2].rows != col.rows {
 			d.bad = true
 			return
 		}
-		rows[i] = columns[r][0]
-		columns[r] = columns[r][1:]
-		next = (r + 1) % n
+		col.times = c.columns[len(c.columns)-2].times
+	}
+	values := c.values[col.at : col.at+col.rows]
+	if d.byte() == 0 {
+		d.values(values, scaleOf(col.ds))
+		return
+	}
+	bits := d.bytes(8 * uint64(len(values)))
+	if bits == nil {
+		return
+	}
+	for i := range values {
+		values[i] = math.Float64frombits(binary.LittleEndian.Uint64(bits[8*i:]))
 	}
 }
 
-// rest reads what appendRest wrote.
-func (d *decoder) rest(rows []row) {
-	next := -1
-	if step := d.uvarint(); step > 0 {
-		next = int(min(step-1, maxBlockRows))
+func (d *decoder) times(into []int64) {
+	var last, step int64
+	b := d.b
+	for i := range into {
+		v, n := shortUvarint(b)
+		if n <= 0 {
+			d.bad = true
+			return
+		}
+		b = b[n:]
+		step += unzigzag(v)
+		last += step
+		into[i] = last
 	}
-	var before row
+	d.b = b
+}
+
+func (d *decoder) values(into []float64, scale float64) {
+	var last int64
+	b := d.b
+	for i := range into {
+		v, n := shortUvarint(b)
+		if n <= 0 || scale == 0 {
+			d.bad = true
+			return
+		}
+		b = b[n:]
+		last += unzigzag(v)
+		into[i] = float64(last) / scale
+	}
+	d.b = b
+}
+
+// shortUvarint is binary.Uvarint for numbers that are mostly below 128.
+func shortUvarint(b []byte) (uint64, int) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return uint64(b[0]), 1
+	}
+	return binary.Uvarint(b)
+}
+
+// readOrder finds of each row its column.
+func (c *codec) readOrder(d *decoder) bool {
+	if d.byte() == 0 {
+		if d.bad {
+			return false
+		}
+		c.merge.begin(c.columns, c.times)
+		return c.merge.run(c.of)
+	}
+	next, n := uint64(0), uint64(len(c.columns))
+	for i := range c.columns {
+		c.columns[i].left = c.columns[i].rows
+	}
+	for i := range c.of {
+		skipped, size := shortUvarint(d.b)
+		if size <= 0 || skipped >= n {
+			return false
+		}
+		d.b = d.b[size:]
+		if next += skipped; next >= n {
+			next -= n
+		}
+		c.of[i] = uint32(next)
+		col := &c.columns[next]
+		if col.left--; col.left < 0 {
+			return false
+		}
+		if next++; next == n {
+			next = 0
+		}
+	}
+	return true
+}
+
+// fill puts together what the columns have.
+func (c *codec) fill(rows []row) {
+	var last int64
+	var stamp time.Time
 	for i := range rows {
 		r := &rows[i]
-		r.joins = i > 0 && r.Time.Equal(rows[i-1].Time)
-		if i != next {
-			r.Quality, r.Boot, r.Span = before.Quality, before.Boot, before.Span
-			r.Mono = follow(before, *r)
-			before = *r
-			continue
+		col := &c.columns[c.of[i]]
+		ms := c.times[col.times]
+		joins := ms == last && i > 0
+		if ms != last || i == 0 {
+			stamp = time.UnixMilli(ms).UTC()
 		}
-		r.joins = r.joins != (d.byte() == 1)
-		r.Quality = agent.Quality(d.uvarint())
-		r.Boot = uint32(d.uvarint())
-		r.Mono, r.Span = time.Duration(d.varint()), time.Duration(d.varint())
-		before = *r
-		next = -1
-		if step := d.uvarint(); step > 0 {
-			next = i + int(min(step-1, maxBlockRows))
-		}
+		last = ms
+		r.Datastream, r.Time, r.Value, r.joins = col.ds, stamp, c.values[col.at], joins
+		r.at, r.Boot, r.Mono, r.Span, r.Quality = time.Time{}, 0, 0, 0, 0
+		col.times++
+		col.at++
 	}
-	if next != -1 {
+}
+
+// readRare reads what appendRare wrote.
+func (c *codec) readRare(d *decoder, rows []row) {
+	next := d.uvarint()
+	if next == 0 {
+		return
+	}
+	at := next - 1
+	for i := range rows {
+		x := &c.columns[c.of[i]].rarely
+		x.expectAt(rows, i)
+		if uint64(i) == at {
+			x.read(d)
+			at = d.uvarint()
+			if at > 0 {
+				at += uint64(i) - 1
+			} else {
+				at = 1<<64 - 1
+			}
+		}
+		x.fill(&rows[i])
+	}
+	if at != 1<<64-1 {
 		d.bad = true
 	}
 }
