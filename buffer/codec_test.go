@@ -137,6 +137,13 @@ func same(t *testing.T, want, got []row) {
 	}
 }
 
+// used leaves something of before in rows.
+func used(rows []row) {
+	for i := range rows {
+		rows[i].at = time.Unix(1, 0)
+	}
+}
+
 func TestCodecBlocksAreExact(t *testing.T) {
 	var c codec
 	var into, earlier, want []row
@@ -144,6 +151,7 @@ func TestCodecBlocksAreExact(t *testing.T) {
 	eachRandomBlock(func(rows []row) {
 		data := c.append([]byte("prefix"), rows)[6:]
 		var err error
+		used(into)
 		into, err = c.decodeInto(into, data, someStreams)
 		require.NoError(t, err)
 		same(t, rows, into)
@@ -161,6 +169,7 @@ func TestCodecFramesAreExact(t *testing.T) {
 	eachRandomBlock(func(rows []row) {
 		data := c.appendRows([]byte("prefix"), rows)[6:]
 		d := decoder{b: append(data, "rest"...)}
+		used(into)
 		into = c.readRows(&d, someStreams, into[:0])
 		require.False(t, d.bad)
 		require.Equal(t, "rest", string(d.b), "it takes what is its own")
@@ -258,41 +267,121 @@ func sealed(body []byte) []byte {
 	return binary.LittleEndian.AppendUint32(block, crc32.Checksum(block, castagnoli))
 }
 
-// FuzzDecodeBlock damages what is below the checksum.
-func FuzzDecodeBlock(f *testing.F) {
-	var c codec
+// readBody reads the body of a block: not at all, or into rows that can be
+// written and read again.
+func readBody(t *testing.T, c *codec, body []byte) {
+	rows, err := c.decode(sealed(body), someStreams)
+	if err != nil {
+		return
+	}
+	rising(t, rows)
+	again, err := c.decode(c.append(nil, rows), someStreams)
+	require.NoError(t, err)
+	same(t, rows, again)
+}
+
+// readFrame is readBody of the rows of a frame.
+func readFrame(t *testing.T, c *rowCodec, data []byte) {
+	d := decoder{b: data}
+	rows := c.readRows(&d, someStreams, nil)
+	if d.bad {
+		return
+	}
+	require.LessOrEqual(t, len(rows), len(data))
+	rising(t, rows)
+	d = decoder{b: c.appendRows(nil, rows)}
+	same(t, rows, c.readRows(&d, someStreams, nil))
+	require.False(t, d.bad)
+}
+
+func rising(t *testing.T, rows []row) {
+	last := uint64(0)
+	for _, r := range rows {
+		require.Greater(t, r.Seq, last)
+		last = r.Seq
+	}
+}
+
+// someData returns bodies of blocks and rows of frames.
+func someData() (bodies, frames [][]byte) {
+	var blocks codec
+	var rows rowCodec
 	random := rand.New(rand.NewPCG(9, 10))
 	for n := range 8 {
-		c.append(nil, randomRows(random, n))
-		f.Add(bytes.Clone(c.body))
-		c.append(nil, sensorRows(random, 10*n))
-		f.Add(bytes.Clone(c.body))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if rows, err := c.decode(sealed(data), someStreams); err == nil {
-			again, err := c.decode(c.append(nil, rows), someStreams)
-			require.NoError(t, err)
-			same(t, rows, again)
+		for _, some := range [][]row{randomRows(random, n), sensorRows(random, 10*n), fifty(3 * n)} {
+			blocks.append(nil, some)
+			bodies = append(bodies, bytes.Clone(blocks.body))
+			frames = append(frames, rows.appendRows(nil, some))
 		}
-	})
+	}
+	return bodies, frames
+}
+
+// Below the checksum any damage is read or refused.
+func TestCodecSurvivesDamage(t *testing.T) {
+	var blocks codec
+	var rows rowCodec
+	random := rand.New(rand.NewPCG(11, 12))
+	damaged := func(data []byte) []byte {
+		data = bytes.Clone(data)
+		for range 1 + random.IntN(3) {
+			if at := random.IntN(len(data)); random.IntN(4) > 0 {
+				data[at] = byte(random.Uint32() >> random.IntN(8))
+			} else {
+				data = slices.Insert(data, at, binary.AppendUvarint(nil, random.Uint64()>>random.IntN(64))...)
+			}
+		}
+		return data
+	}
+
+	bodies, frames := someData()
+	for range 40_000 {
+		readBody(t, &blocks, damaged(bodies[random.IntN(len(bodies))]))
+		readFrame(t, &rows, damaged(frames[random.IntN(len(frames))]))
+	}
+}
+
+// A datastream that has no resolution has its values bit by bit, and steps of one
+// that is said to have none are not guessed.
+func TestCodecWithoutResolution(t *testing.T) {
+	none := map[uint32]*agent.Datastream{1: {ID: 1, Resolution: -1}}
+	rows := make([]row, 1)
+	var blocks codec
+	var frames rowCodec
+	for _, v := range []float64{0, 1, math.Inf(1), math.Inf(-1), math.NaN(), -math.NaN()} {
+		rows[0] = row{Observation: agent.Observation{Seq: 1, Datastream: none[1], Time: time.UnixMilli(0).UTC(), Value: v}}
+		got, err := blocks.decode(blocks.append(nil, rows), none)
+		require.NoError(t, err)
+		same(t, rows, got)
+		d := decoder{b: frames.appendRows(nil, rows)}
+		same(t, rows, frames.readRows(&d, none, nil))
+	}
+
+	rows[0].Datastream, rows[0].Value = &agent.Datastream{ID: 1, Resolution: 1}, 0.5
+	_, err := blocks.decode(blocks.append(nil, rows), none)
+	d := decoder{b: frames.appendRows(nil, rows)}
+	frames.readRows(&d, none, nil)
+
+	require.ErrorIs(t, err, errDamaged)
+	require.True(t, d.bad)
+}
+
+func FuzzDecodeBlock(f *testing.F) {
+	var c codec
+	bodies, _ := someData()
+	for _, b := range bodies {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { readBody(t, &c, data) })
 }
 
 func FuzzReadRows(f *testing.F) {
 	var c rowCodec
-	random := rand.New(rand.NewPCG(9, 10))
-	for n := range 8 {
-		f.Add(c.appendRows(nil, randomRows(random, n)))
-		f.Add(c.appendRows(nil, sensorRows(random, 10*n)))
+	_, frames := someData()
+	for _, b := range frames {
+		f.Add(b)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		d := decoder{b: data}
-		if rows := c.readRows(&d, someStreams, nil); !d.bad {
-			require.LessOrEqual(t, len(rows), len(data))
-			again := decoder{b: c.appendRows(nil, rows)}
-			same(t, rows, c.readRows(&again, someStreams, nil))
-			require.False(t, again.bad)
-		}
-	})
+	f.Fuzz(func(t *testing.T, data []byte) { readFrame(t, &c, data) })
 }
 
 func BenchmarkRecord(b *testing.B) {

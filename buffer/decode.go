@@ -149,11 +149,9 @@ func shortUvarint(b []byte) (uint64, int) {
 // readOrder finds of each row its column.
 func (c *codec) readOrder(d *decoder) bool {
 	if d.byte() == 0 {
-		if d.bad {
-			return false
-		}
 		c.merge.begin(c.columns, c.times)
-		return c.merge.run(c.of)
+		c.merge.run(c.of)
+		return !d.bad
 	}
 	next, n := uint64(0), uint64(len(c.columns))
 	for i := range c.columns {

@@ -34,9 +34,9 @@ func (m *merger) begin(columns []column, times []int64) {
 	}
 }
 
-// run fills of with the column of each row, and returns whether it could: the
-// times of each column rise.
-func (m *merger) run(of []uint32) bool {
+// run fills of with the column of each row. Times that damage made fall or too far
+// apart come in some other order.
+func (m *merger) run(of []uint32) {
 	base := m.lanes[0].times[0]
 	for i := range m.lanes {
 		base = min(base, m.lanes[i].times[0])
@@ -52,14 +52,8 @@ func (m *merger) run(of []uint32) bool {
 		i := int(winner % (1 << 20))
 		l := &m.lanes[i]
 		t, n := l.times[0], 1
-		if uint64(t-base) >= maxMerge {
-			return false
-		}
 		for n < len(l.times) && l.times[n] == t {
 			n++
-		}
-		if n < len(l.times) && l.times[n] < t {
-			return false
 		}
 		for c := range l.columns {
 			for j := range n {
@@ -70,7 +64,6 @@ func (m *merger) run(of []uint32) bool {
 		l.times = l.times[n:]
 		winner = m.play(l.key(base, i), i)
 	}
-	return true
 }
 
 // key returns the number by which the next row of lane i is compared: above 0,
