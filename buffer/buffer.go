@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,10 +22,10 @@ const (
 const (
 	seqReserve      = 1 << 22          // Seqs that may be assigned before the next commit
 	seqSkip         = 1 << 16          // Seqs left out after an unclean stop
-	blockRows       = 2048             // rows of a block at most, but for one instant
+	exportRows      = 2048             // rows that are exported at a time
 	keepRows        = 4096             // rows kept in memory for the live lanes
 	maxPendingRows  = 100_000          // rows kept in memory while the disk takes nothing
-	settleEvery     = 10 * time.Second // cursors that moved in the log are durable after
+	settleEvery     = time.Second      // cursors that moved in the log are durable after
 	settleRows      = 10_000           // or after as many observations
 	countEvery      = 10 * time.Second // a changed count is durable after
 	checkpointEvery = 5 * time.Minute  // anything else is durable after
@@ -43,6 +44,8 @@ type Options struct {
 	BootID      string        // the kernel's; another one is another boot, and so is each start without one
 	Witness     io.Writer     // told what is recorded and accepted as it becomes true; may be nil
 	Log         *slog.Logger
+
+	half, sparse int // sizes of the journal, in tests
 }
 
 // City is a city as the buffer knows it.
@@ -53,8 +56,8 @@ type City struct {
 
 // Buffer keeps observations. It implements agent.Recorder.
 type Buffer struct {
-	o    Options
-	disk *disk
+	o     Options
+	store *store
 
 	requests chan chan error // for the committer: commit now
 	kick     chan struct{}   // for the committer: look at the clock again
@@ -62,8 +65,9 @@ type Buffer struct {
 	done     chan struct{}
 
 	mu        sync.Mutex
-	codec     codec
-	state     state // as last committed; what is newer is below
+	reader    reader
+	committed state // as it is on flash
+	state     state // likewise, but for epochs and notices that are newer
 	streams   map[uint32]*agent.Datastream
 	byName    map[string]*agent.Datastream
 	newStream []*agent.Datastream // not on flash yet
@@ -80,13 +84,11 @@ type Buffer struct {
 	early    ranges // accepted Seqs after flushed: every city has them
 	assigned ranges // accepted Seqs, and pending ones
 	blocks   []blockRef
-	logBytes int64
 	cities   []*Cursor // configured and parked
 	notices  []agent.Notice
 	fresh    int        // the last notices that are not on flash yet
 	refused  []Refusal  // not on flash yet
-	damaged  []blockRef // to be taken out of the log
-	dropped  []blockRef // likewise, with a ledger entry
+	dropped  []blockRef // taken out of the log, with a ledger entry
 	settled  int        // observations settled in the log since the last commit
 	settleAt time.Time  // the first of them
 	moved    time.Time  // when anything changed that is not on flash, or zero
@@ -137,12 +139,12 @@ func (b *Buffer) Close() error {
 	}
 	b.closed = true
 	b.mu.Unlock()
-	if b.disk.readOnly {
-		return b.disk.close()
+	if b.store.readOnly {
+		return b.store.close()
 	}
 	close(b.quit)
 	<-b.done
-	if err := errors.Join(b.commit(true), b.disk.close()); err != nil {
+	if err := errors.Join(b.commit(true), b.store.close()); err != nil {
 		return fmt.Errorf("buffer: close: %w", err)
 	}
 	return nil
@@ -171,7 +173,7 @@ func (b *Buffer) Datastream(want agent.Datastream) (*agent.Datastream, error) {
 			return ds, nil
 		}
 	}
-	want.ID = 1
+	want.ID = b.state.Stream + 1
 	for id := range b.streams {
 		want.ID = max(want.ID, id+1)
 	}
@@ -197,18 +199,15 @@ func (b *Buffer) Boot() uint32 {
 	return b.state.Boot
 }
 
-// epochOf returns the epoch a Seq belongs to.
+// epochOf returns the epoch a Seq belongs to, and its last Seq.
 func (b *Buffer) epochOf(seq uint64) (epoch agent.Epoch, last uint64) {
-	last = forever
-	for i := len(b.state.Epochs) - 1; i >= 0; i-- {
-		e := b.state.Epochs[i]
-		if e.From <= seq || i == 0 {
-			epoch, _ = agent.ParseEpoch(e.Epoch) // checked when it was read
-			return epoch, last
+	for _, e := range slices.Backward(b.state.Epochs) {
+		if e.From <= seq {
+			break
 		}
-		last = e.From - 1
+		last = e.From
 	}
-	return epoch, last
+	return epochAt(b.state.Epochs, seq), last - 1 // forever, if there is none after
 }
 
 // witness writes a line for each range, by epoch.

@@ -2,14 +2,11 @@ package buffer
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -78,10 +75,30 @@ func closes(t *testing.T, b *Buffer) Stats {
 func crash(t *testing.T, dir string) string {
 	t.Helper()
 	copied := t.TempDir()
-	data, err := os.ReadFile(filepath.Join(dir, fileName))
+	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(copied, fileName), data, 0o600))
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(copied, e.Name()), data, 0o600))
+	}
 	return copied
+}
+
+// fill makes the disk full: the journal takes no more, and has nowhere to go.
+func fill(t *testing.T, b *Buffer) {
+	t.Helper()
+	b.mu.Lock()
+	b.store.minFree = 1 << 62
+	b.store.journal.at = b.store.journal.halfSize
+	b.mu.Unlock()
+}
+
+// empty takes that back.
+func empty(b *Buffer) {
+	b.mu.Lock()
+	b.store.minFree = 1
+	b.mu.Unlock()
 }
 
 func TestOnlineTheCardRests(t *testing.T) {
@@ -276,11 +293,13 @@ func TestAlarmsWhileTheDiskIsFull(t *testing.T) {
 	var log bytes.Buffer
 	o.Log = slog.New(slog.NewTextHandler(&log, nil))
 	b := open(t, o)
-	b.o.MinFree = 1 << 62
+	recordNoise(t, b, 30_000)
+	require.NoError(t, b.Commit())
+	fill(t, b)
 	record(t, b, door, 200)
 	assert.EqualValues(t, 200, b.Stats().Pending)
 	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
-	b.o.MinFree = 1
+	empty(b)
 	require.NoError(t, b.Commit())
 	assert.Zero(t, b.Stats().Pending)
 }
@@ -447,24 +466,15 @@ func TestOtherThing(t *testing.T) {
 
 func TestDamagedBlock(t *testing.T) {
 	dir := t.TempDir()
-	b := open(t, options(dir, "a"))
-	for range 3 {
+	for range 3 { // each start seals what the last run left
+		b := open(t, options(dir, "a"))
 		record(t, b, temperature, 10)
-		require.NoError(t, b.Commit())
+		require.NoError(t, b.Close())
 	}
+	b := open(t, options(dir, "a"))
 	ref := b.blocks[1]
 	require.NoError(t, b.Close())
-	data, err := os.ReadFile(filepath.Join(dir, fileName))
-	require.NoError(t, err)
-	d := &disk{path: filepath.Join(dir, fileName)}
-	require.NoError(t, d.open())
-	block, err := d.block(ref)
-	require.NoError(t, err)
-	require.NoError(t, d.close())
-	at := bytes.Index(data, block)
-	require.Positive(t, at)
-	data[at+5] ^= 4
-	require.NoError(t, os.WriteFile(d.path, data, 0o600))
+	flip(t, filepath.Join(dir, ref.segment), []byte(blobMagic+"B"), blobHeader+20)
 
 	b = open(t, options(dir, "a"))
 	c := b.Cursor("a")
@@ -473,6 +483,20 @@ func TestDamagedBlock(t *testing.T) {
 	s := closes(t, b)
 	assert.EqualValues(t, 10, s.Cities[0].Ledgered)
 	assert.Contains(t, b.Ledger()[0].Cause, "damaged")
+	require.NoError(t, b.Commit())
+	aside, _ := filepath.Glob(filepath.Join(dir, ref.segment+asideSuffix+"-*"))
+	assert.Len(t, aside, 1, "nothing unreadable is deleted")
+}
+
+// flip flips a bit of a file, so far after some bytes.
+func flip(t *testing.T, path string, after []byte, offset int) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	at := bytes.Index(data, after)
+	require.GreaterOrEqual(t, at, 0)
+	data[at+offset] ^= 4
+	require.NoError(t, os.WriteFile(path, data, 0o600))
 }
 
 func from(a, b uint64) (all []uint64) {
@@ -482,39 +506,49 @@ func from(a, b uint64) (all []uint64) {
 	return all
 }
 
-func TestDamagedFileIsSetAside(t *testing.T) {
+// What is in the file of the books is in the journal too.
+func TestDamagedBooksAreSetAside(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, options(dir, "a"))
 	record(t, b, temperature, 10)
+	c := b.Cursor("a")
+	c.Settle(c.Backlog(4), nil)
 	epoch := b.Stats().Epoch
 	require.NoError(t, b.Close())
 	path := filepath.Join(dir, fileName)
-	require.NoError(t, os.WriteFile(path, bytes.Repeat([]byte{0xa5}, 1<<16), 0o600))
+	require.NoError(t, os.WriteFile(path, bytes.Repeat([]byte(blobMagic), 1<<14), 0o600))
 
 	b = open(t, options(dir, "a"))
 	record(t, b, temperature, 1)
-	assert.NotEqual(t, epoch, b.Stats().Epoch)
+	s := closes(t, b)
+	assert.NotEqual(t, epoch, s.Epoch)
+	assert.EqualValues(t, 4, s.Cities[0].Delivered)
+	assert.Equal(t, from(5, 10), numbers(b.Cursor("a").Backlog(100)))
 	aside, _ := filepath.Glob(path + ".damaged-*")
 	assert.Len(t, aside, 1, "nothing unreadable is deleted")
 }
 
 func TestMaxSize(t *testing.T) {
 	o := options(t.TempDir(), "a")
-	o.MaxSize = 20_000
+	o.MaxSize = 3 * segmentSize
 	b := open(t, o)
-	for range 100 {
-		recordNoise(t, b, 100)
+	b.store.journal.halfSize = 1 << 20
+	n := 0
+	for ; len(b.Ledger()) < 3; n += 5000 {
+		recordNoise(t, b, 5000)
 		require.NoError(t, b.Commit())
 	}
 	s := closes(t, b)
-	assert.LessOrEqual(t, s.LogBytes, o.MaxSize+3000)
+	assert.LessOrEqual(t, s.LogBytes, o.MaxSize+segmentSize)
 	assert.Positive(t, s.Cities[0].Ledgered)
-	assert.EqualValues(t, 10_000, s.Accepted)
+	assert.EqualValues(t, n, s.Accepted)
 	var counted uint64
 	for _, n := range b.Ledger() {
 		counted += n.Count
 	}
 	assert.Equal(t, s.Cities[0].Ledgered, counted, "the ledger adds up")
+	files, _ := filepath.Glob(filepath.Join(o.Dir, "*"+segmentSuffix))
+	assert.LessOrEqual(t, len(files), 4, "space is given back")
 }
 
 func TestDiskFull(t *testing.T) {
@@ -522,7 +556,9 @@ func TestDiskFull(t *testing.T) {
 	var log bytes.Buffer
 	o.Log = slog.New(slog.NewTextHandler(&log, nil))
 	b := open(t, o)
-	b.o.MinFree = 1 << 62
+	recordNoise(t, b, 30_000)
+	require.NoError(t, b.Commit())
+	fill(t, b)
 	record(t, b, temperature, 50)
 	assert.ErrorContains(t, b.Commit(), "disk full")
 	assert.Error(t, b.Commit())
@@ -530,13 +566,15 @@ func TestDiskFull(t *testing.T) {
 	assert.Equal(t, "ram", s.LossWindow)
 	assert.EqualValues(t, 50, s.Pending)
 	c := b.Cursor("a")
-	c.Settle(c.Backlog(20), nil)
-	assert.EqualValues(t, 30, b.Stats().Pending, "what arrives is accepted")
+	c.Connected()
+	record(t, b, temperature, 20)
+	c.Settle(c.Live(20), nil)
+	assert.EqualValues(t, 50, b.Stats().Pending, "what arrives is accepted")
 	record(t, b, temperature, 2*maxPendingRows)
 	s = closes(t, b)
 	assert.LessOrEqual(t, s.Pending, uint64(maxPendingRows))
 
-	b.o.MinFree = 1
+	empty(b)
 	require.NoError(t, b.Commit())
 	s = closes(t, b)
 	assert.Zero(t, s.Pending)
@@ -545,7 +583,7 @@ func TestDiskFull(t *testing.T) {
 		assert.Contains(t, n.Cause, "ram")
 		never += n.Count
 	}
-	assert.EqualValues(t, 50+2*maxPendingRows, s.Accepted+never)
+	assert.EqualValues(t, 30_070+2*maxPendingRows, s.Accepted+never)
 	assert.Equal(t, 2, strings.Count(log.String(), "\n"), log.String())
 }
 
@@ -583,100 +621,4 @@ func TestWitness(t *testing.T) {
 	require.NoError(t, b.Commit())
 	e := b.Stats().Epoch
 	assert.Equal(t, strings.ReplaceAll("recorded E 1-1\nrecorded E 2-2\naccepted E 1-1\naccepted E 2-2\n", "E", e), lines.String())
-}
-
-// TestModel compares random histories, with crashes, with a plain model.
-func TestModel(t *testing.T) {
-	for seed := range uint64(40) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { model(t, rand.New(rand.NewPCG(seed, 1)), 120) })
-	}
-}
-
-func model(t *testing.T, random *rand.Rand, steps int) {
-	dir := t.TempDir()
-	names := []string{"a", "b"}
-	witness := make(map[uint64]bool)    // accepted, as told
-	atCity := []map[uint64]bool{{}, {}} // what each city has
-	o := options(dir, names...)
-	o.CommitEvery = time.Hour
-	var lines bytes.Buffer
-	o.Witness = &lines
-	b := open(t, o)
-	hold := make([][]agent.Batch, 2)
-	for range steps {
-		i := random.IntN(2)
-		c := b.Cursor(names[i])
-		switch random.IntN(10) {
-		case 0, 1, 2:
-			record(t, b, temperature, 1+random.IntN(30))
-		case 3, 4:
-			batch := c.Backlog(1 + random.IntN(40))
-			for _, s := range numbers(batch) {
-				require.Falsef(t, atCity[i][s] && slices.ContainsFunc(hold[i], func(h agent.Batch) bool { return slices.Contains(numbers(h), s) }), "%d is handed out twice", s)
-			}
-			hold[i] = append(hold[i], batch)
-		case 5, 6:
-			for _, batch := range hold[i] {
-				for _, s := range numbers(batch) {
-					atCity[i][s] = true
-				}
-				c.Settle(batch, nil)
-			}
-			hold[i] = nil
-		case 7:
-			for _, batch := range hold[i] {
-				c.Release(batch)
-			}
-			hold[i] = nil
-			c.Connected()
-		case 8:
-			require.NoError(t, b.Commit())
-		case 9:
-			if random.IntN(3) > 0 {
-				continue
-			}
-			if random.IntN(2) == 0 {
-				o.Dir = crash(t, o.Dir)
-			} else {
-				require.NoError(t, b.Close())
-			}
-			note(t, &lines, witness)
-			b = open(t, o)
-			hold = make([][]agent.Batch, 2)
-		}
-		closes(t, b)
-		note(t, &lines, witness)
-		check(t, b, witness, atCity)
-	}
-}
-
-// note takes what the witness was told.
-func note(t *testing.T, lines *bytes.Buffer, witness map[uint64]bool) {
-	for {
-		line, err := lines.ReadString('\n')
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		var what, epoch string
-		var from, to uint64
-		_, err = fmt.Sscanf(strings.Replace(line, "-", " ", 1), "%s %s %d %d", &what, &epoch, &from, &to)
-		require.NoError(t, err)
-		for s := from; what == "accepted" && s <= to; s++ {
-			require.Falsef(t, witness[s], "%d accepted twice", s)
-			witness[s] = true
-		}
-	}
-}
-
-// check is the promise: witnessed accepted ⊆ at the city ∪ waiting ∪ ledger.
-func check(t *testing.T, b *Buffer, witness map[uint64]bool, atCity []map[uint64]bool) {
-	t.Helper()
-	for i, name := range []string{"a", "b"} {
-		b.mu.Lock()
-		waiting := b.cursor(name).waiting(1, b.next-1)
-		b.mu.Unlock()
-		for s := range witness {
-			require.Truef(t, atCity[i][s] || waiting.contains(s), "%d is lost for %s", s, name)
-		}
-	}
 }

@@ -1,11 +1,14 @@
 package buffer
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"golang.org/x/sys/unix"
 )
 
 // Commit writes all that some city lacks and all cursors, and returns when it
@@ -84,17 +87,27 @@ func (b *Buffer) pending() ranges {
 	return b.assigned.between(b.flushed+1, b.next-1).minus(b.early)
 }
 
-// commit writes one transaction of all that changed. Memory changes only when
-// it is known to be on flash. Only one goroutine calls it.
+// commit writes all that changed, in parts if it is much. Only one goroutine
+// calls it.
 func (b *Buffer) commit(clean bool) error {
+	for {
+		done, err := b.commitPart(clean)
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// commitPart writes the next part, and tells whether it was the last. Memory
+// changes only when it is known to be on flash.
+func (b *Buffer) commitPart(clean bool) (done bool, err error) {
 	b.mu.Lock()
 	c, undo := b.prepare(clean)
 	b.busy = time.Now()
 	b.mu.Unlock()
 
-	err := b.room(c)
-	if err == nil && !(mutant == skipFlush && len(c.blocks) > 0) {
-		if err = b.disk.write(c); err != nil {
+	if !(mutant == skipFlush && len(c.rows) > 0) {
+		if err = b.store.write(c); err != nil && !errors.Is(err, errNoRoom) {
 			err = b.look(c, err)
 		}
 	}
@@ -104,55 +117,65 @@ func (b *Buffer) commit(clean bool) error {
 	b.busy = time.Time{}
 	if err != nil {
 		undo()
+		if full(err) && b.makeRoom() {
+			return false, nil
+		}
 		b.fail(err)
-		return err
+		return false, err
 	}
 	if b.failing != nil {
 		b.o.Log.Info("the disk takes observations again")
 		b.failing = nil
 	}
 	b.apply(c)
-	return nil
+	return !c.partial, nil
+}
+
+// full tells whether an error says that there is no space.
+func full(err error) bool {
+	return errors.Is(err, errNoRoom) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
+
+// partEnd returns the last Seq that the next part of a commit covers: all, but
+// for what would not fit the journal at once. What makes room goes first.
+func (b *Buffer) partEnd() uint64 {
+	if len(b.dropped) > 0 {
+		return b.flushed
+	}
+	rows := b.inTail(b.flushed+1, b.next-1)
+	if len(rows) <= b.store.commitRows() {
+		return b.next - 1
+	}
+	rows = whole(rows, b.store.commitRows(), true)
+	return rows[len(rows)-1].Seq
 }
 
 // prepare collects what changed. undo puts back what was taken out of the
 // books for it.
 func (b *Buffer) prepare(clean bool) (c *commit, undo func()) {
 	b.retain()
-	last := b.next - 1
-	lack := b.lacking(1, last)
-	c = &commit{state: b.state}
-	// A number is never given twice: one that failed may have taken place.
-	b.attempt = max(b.attempt, b.state.Commit) + 1
-	c.state.Commit = b.attempt
-	c.state.Clean = clean
-	c.state.Through = last
-	c.state.Reserved = last
-	if !clean {
-		c.state.Reserved += seqReserve
-	}
-	c.state.Assigned = slices.Clone(b.assigned)
-	c.state.Totals = make(map[uint32]float64, len(b.totals))
-	for id, v := range b.totals {
-		c.state.Totals[id] = v
-	}
-	c.state.Cities = nil
-	for _, x := range b.cities {
-		s := x.s
-		s.Owed, s.Delivered, s.Ledgered = slices.Clone(s.Owed), slices.Clone(s.Delivered), slices.Clone(s.Ledgered)
-		c.state.Cities = append(c.state.Cities, s)
-	}
+	last := b.partEnd()
+	partial := last < b.next-1
+	lack := b.lacking(1, b.next-1)
+	c = &commit{partial: partial, before: b.committed, state: b.stateAt(last, clean && !partial), lack: lack, first: b.commits == 0}
 	c.streams = b.newStream
 	c.notices = b.notices[len(b.notices)-b.fresh:]
 	c.told = b.told()
-	c.refused, c.damaged = b.refused, b.damaged
-	c.gone = slices.Clone(b.dropped)
+	c.all = slices.DeleteFunc(slices.Clone(b.notices), func(n agent.Notice) bool { return slices.Contains(c.told, n.ID) })
+	c.refused = b.refused
+	c.gone, c.drops = slices.Clone(b.dropped), len(b.dropped) > 0
+	fresh := lack.between(b.flushed+1, last)
 	for _, ref := range b.blocks {
 		if from, _ := lack.next(ref.first); from == 0 || from > ref.last {
 			c.gone = append(c.gone, ref)
 		}
+		if ref.last > b.flushed {
+			fresh.remove(ref.first, ref.last) // by a commit that seemed to fail
+		}
 	}
-	b.encode(c, lack.between(b.flushed+1, last))
+	for _, r := range fresh {
+		c.rows = append(c.rows, b.inTail(r.From, r.To)...)
+	}
 	counted, settled, settleAt, moved := b.counted, b.settled, b.settleAt, b.moved
 	b.counted, b.settled, b.moved = time.Time{}, 0, time.Time{}
 	return c, func() {
@@ -163,6 +186,30 @@ func (b *Buffer) prepare(clean bool) (c *commit, undo func()) {
 	}
 }
 
+// stateAt returns what the books say of all up to a Seq.
+func (b *Buffer) stateAt(last uint64, clean bool) state {
+	s := b.state
+	// A number is never given twice: one that failed may have taken place.
+	b.attempt = max(b.attempt, b.state.Commit) + 1
+	s.Commit = b.attempt
+	s.Clean = clean
+	s.Through = last
+	s.Reserved = b.next - 1
+	if !clean {
+		s.Reserved += seqReserve
+	}
+	s.Assigned = b.assigned.between(1, last)
+	s.Totals = maps.Clone(b.totals)
+	s.Cities = nil
+	for _, x := range b.cities {
+		// Of what comes after, the commit knows nothing yet.
+		x := x.s
+		x.Owed, x.Delivered, x.Ledgered = slices.Clone(x.Owed), x.Delivered.between(1, last), x.Ledgered.between(1, last)
+		s.Cities = append(s.Cities, x)
+	}
+	return s
+}
+
 // earliest returns the earlier of two times, of which zero is none.
 func earliest(x, y time.Time) time.Time {
 	if x.IsZero() || !y.IsZero() && y.Before(x) {
@@ -171,61 +218,28 @@ func earliest(x, y time.Time) time.Time {
 	return x
 }
 
-// encode makes blocks of the rows in memory that are in set.
-func (b *Buffer) encode(c *commit, set ranges) {
-	var rows []row
-	flush := func() {
-		if len(rows) == 0 {
-			return
-		}
-		data := b.codec.append(nil, rows)
-		c.blocks = append(c.blocks, blockRef{rows[0].Seq, rows[len(rows)-1].Seq, len(data)})
-		c.data = append(c.data, data)
-		rows = rows[:0]
-	}
-	for _, r := range set {
-		for _, x := range b.inTail(r.From, r.To) {
-			if len(rows) >= blockRows && !x.joins {
-				flush()
-			}
-			rows = append(rows, x)
-		}
-	}
-	flush()
-}
-
-// room says no when the file system has less free than is to be left.
-func (b *Buffer) room(c *commit) error {
-	if len(c.blocks) == 0 {
-		return nil
-	}
-	free, err := b.free()
-	if err != nil {
-		return err
-	}
-	if free < uint64(b.o.MinFree) {
-		return fmt.Errorf("%s: %d MB free, %d MB are to be left: disk full", b.o.Dir, free>>20, b.o.MinFree>>20)
-	}
-	return nil
-}
-
-// look closes and opens the file after a commit error, to see whether the
+// look closes and opens the files after a commit error, to see whether the
 // commit took place all the same.
 func (b *Buffer) look(c *commit, failed error) error {
-	b.mu.Lock() // those who read the file hold it too
+	b.mu.Lock() // those who read the files hold it too
 	defer b.mu.Unlock()
-	if err := b.disk.reopen(); err != nil {
+	found, err := b.store.reopen()
+	if err != nil {
 		return fmt.Errorf("commit: %w (and then: %v)", failed, err)
 	}
-	if found, err := b.disk.load(); err == nil && found.found && found.state.Commit == c.state.Commit {
-		// This was read from the page cache, which keeps what a failed flush did
-		// not write. Another transaction writes the other meta page and flushes.
-		if err := b.disk.confirm(); err != nil {
-			return fmt.Errorf("commit: %w (and then: %v)", failed, err)
-		}
-		return nil
+	// Whatever was moved on the way is where it is now.
+	b.blocks, c.added, c.removed = found.blocks, nil, nil
+	if !found.found || found.state.Commit != c.state.Commit {
+		return fmt.Errorf("commit: %w", failed)
 	}
-	return fmt.Errorf("commit: %w", failed)
+	// This may have been read from the page cache, which keeps what a failed
+	// flush did not write: it is written once more.
+	again := &commit{before: found.state, state: c.state, lack: c.lack, first: true, all: c.all}
+	if err := b.store.write(again); err != nil {
+		return fmt.Errorf("commit: %w (and then: %w)", failed, err)
+	}
+	b.place(again)
+	return nil
 }
 
 // apply makes a commit that is on flash part of the books in memory.
@@ -236,36 +250,23 @@ func (b *Buffer) apply(c *commit) {
 	b.flushed = max(b.flushed, last)
 	b.early.remove(1, b.flushed)
 	notice, epochs, reserved := b.state.Notice, b.state.Epochs, b.state.Reserved
-	b.state = c.state
+	b.state, b.committed = c.state, c.state
 	b.state.Notice = notice // may have gone on since
 	if len(epochs) > len(c.state.Epochs) {
 		b.state.Epochs, b.state.Reserved = epochs, reserved
 	}
 	b.newStream = b.newStream[len(c.streams):]
 	b.fresh -= len(c.notices)
-	b.refused = b.refused[len(c.refused):]
-	b.damaged = b.damaged[len(c.damaged):]
+	if c.saved {
+		b.refused = b.refused[len(c.refused):]
+	}
 	b.dropped = slices.DeleteFunc(b.dropped, func(r blockRef) bool { return slices.Contains(c.gone, r) })
 	b.notices = slices.DeleteFunc(b.notices, func(n agent.Notice) bool { return slices.Contains(c.told, n.ID) })
-	for _, ref := range c.gone {
-		b.forgetBlock(ref)
-	}
-	for _, ref := range c.blocks {
-		b.blocks = append(b.blocks, ref)
-		b.logBytes += ref.cost()
-	}
+	b.place(c)
 	b.commits++
 	b.trim()
 	if len(c.notices) > 0 || b.o.Strict {
 		b.grown()
-	}
-}
-
-// forgetBlock takes a block out of the list.
-func (b *Buffer) forgetBlock(ref blockRef) {
-	if i := slices.Index(b.blocks, ref); i >= 0 {
-		b.blocks = slices.Delete(b.blocks, i, i+1)
-		b.logBytes -= ref.cost()
 	}
 }
 

@@ -155,7 +155,7 @@ func (c *Cursor) take(from, to, end uint64, limit int) (batch agent.Batch, next 
 		}
 		if len(rows) == 0 {
 			if len(batch.Observations) == 0 {
-				return batch, c.b.unreadable(from, min(to, last))
+				return batch, c.unreadable(from, min(to, last))
 			}
 			break
 		}
@@ -248,26 +248,31 @@ func (b *Buffer) blockAt(seq uint64) (blockRef, bool) {
 // log, kept aside and ledgered: then there are no rows. One that could not be
 // asked for is an error.
 func (b *Buffer) readBlock(ref blockRef) ([]row, error) {
-	data, err := b.disk.block(ref)
+	rows, err := b.store.rows(ref, &b.reader, b.streams, nil)
 	if err == nil {
-		var rows []row
-		if rows, err = b.codec.decode(data, b.streams); err == nil {
-			return rows, nil
-		}
+		return rows, nil
 	}
 	if !errors.Is(err, errDamaged) {
 		return nil, err
 	}
-	b.o.Log.Error("a block cannot be read", "err", err, "seq", ref.first)
-	b.damaged = append(b.damaged, ref)
-	b.forgetBlock(ref)
+	b.o.Log.Error("a block cannot be read", "err", err)
+	b.store.spoil(ref)
+	b.dropped = append(b.dropped, ref)
+	b.forgetBlocks([]blockRef{ref})
 	b.lose(ranges{{From: ref.first, To: ref.last}}, "damaged: "+err.Error(), nil)
 	return nil, nil
 }
 
 // unreadable ledgers Seqs that should be in the log and are not, and returns
 // where to go on.
-func (b *Buffer) unreadable(from, to uint64) (next uint64) {
+func (c *Cursor) unreadable(from, to uint64) (next uint64) {
+	b := c.b
+	if ref, ok := b.blockAt(from); ok && ref == c.cached {
+		// The block was read, and lacks it: as far as its next row.
+		if i := sortedSeq(c.rows, from); i < len(c.rows) {
+			to = min(to, c.rows[i].Seq-1)
+		}
+	}
 	if i := sort.Search(len(b.blocks), func(i int) bool { return b.blocks[i].first > from }); i < len(b.blocks) {
 		to = min(to, b.blocks[i].first-1)
 	}

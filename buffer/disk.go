@@ -8,29 +8,24 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
 	"go.etcd.io/bbolt"
 )
 
-// formatVersion is that of the file this package writes; see FORMAT.md.
+// formatVersion is that of the files this package writes; see FORMAT.md.
 const formatVersion = 1
 
-// fileName is the buffer's file in its directory.
+// fileName is the file of the books.
 const fileName = "state.db"
 
-// Buckets of the file.
+// Buckets of the file. All values are blobs.
 var (
-	bucketState   = []byte("state")   // key "state": state as JSON
-	bucketStreams = []byte("streams") // id, 4 bytes: agent.Datastream as JSON
-	bucketLog     = []byte("log")     // first Seq, 8 bytes: a block
-	bucketNotices = []byte("notices") // id, 8 bytes: agent.Notice as JSON
-	bucketRefused = []byte("refused") // Seq, 8 bytes, and city: reason and observation as JSON
-	bucketDamaged = []byte("damaged") // first Seq, 8 bytes: a block that could not be read
+	bucketBooks   = []byte("books")   // key "books"
+	bucketRefused = []byte("refused") // Seq, 8 bytes, and city
 
-	keyState = []byte("state")
+	keyBooks = []byte("books")
 )
 
 // ErrLocked says that another agent has the directory.
@@ -39,10 +34,18 @@ var ErrLocked = errors.New("in use by another agent")
 // ErrNewer says that a newer version wrote the file: it is left untouched.
 var ErrNewer = errors.New("written by a newer version of lamppost")
 
-// state is all of the books that cannot be derived.
+// books are all but the rows: what state.db has, and the first frame of each half
+// of the journal, and others when a delta does not tell what changed.
+type books struct {
+	Version int                 `json:"version"`
+	State   state               `json:"state"`
+	Streams []*agent.Datastream `json:"datastreams"`
+	Notices []agent.Notice      `json:"notices"` // in the journal, the newest
+}
+
+// state is what must be known of the observations, and cannot be derived.
 type state struct {
-	Version  int                `json:"version"`
-	Commit   uint64             `json:"commit"` // counts commits: tells whether one that failed took place
+	Commit   uint64             `json:"commit"` // counts commits: tells which books are the newest
 	Epochs   []epochState       `json:"epochs"` // oldest first
 	Boot     uint32             `json:"boot"`
 	BootID   string             `json:"boot_id"`
@@ -51,8 +54,9 @@ type state struct {
 	Reserved uint64             `json:"reserved"` // Seqs up to here may have been assigned
 	Assigned ranges             `json:"assigned"` // Seqs up to Through that were accepted
 	Cities   []cityState        `json:"cities"`
-	Totals   map[uint32]float64 `json:"totals"` // of Count datastreams, by id
-	Notice   uint64             `json:"notice"` // the newest notice's id
+	Totals   map[uint32]float64 `json:"totals"`           // of Count datastreams, by id
+	Notice   uint64             `json:"notice"`           // the newest notice's id
+	Stream   uint32             `json:"stream,omitempty"` // new datastreams have an id above it
 }
 
 type epochState struct {
@@ -69,12 +73,6 @@ type cityState struct {
 	Notified  uint64 `json:"notified"` // the newest notice it has
 }
 
-// A blockRef is a block on flash.
-type blockRef struct {
-	first, last uint64
-	size        int
-}
-
 // A Refusal is an observation that a city will never take.
 type Refusal struct {
 	Reason     string    `json:"reason"`
@@ -85,73 +83,89 @@ type Refusal struct {
 	Value      float64   `json:"value"`
 }
 
-// disk is the buffer's file. One goroutine writes; any may read.
-type disk struct {
-	path     string
-	readOnly bool
-	db       *bbolt.DB
+// parseBooks reads books and tells whether this version can.
+func parseBooks(data []byte) (b books, err error) {
+	of := struct{ Version int }{} // first: a newer version may have another form
+	if err := json.Unmarshal(data, &of); err != nil {
+		return b, fmt.Errorf("%w: books: %v", errDamaged, err)
+	}
+	if of.Version > formatVersion {
+		return b, fmt.Errorf("format %d, this is %d: %w", of.Version, formatVersion, ErrNewer)
+	}
+	if err := json.Unmarshal(data, &b); err != nil {
+		return b, fmt.Errorf("%w: books: %v", errDamaged, err)
+	}
+	if len(b.State.Epochs) == 0 {
+		return b, fmt.Errorf("%w: books without an epoch", errDamaged)
+	}
+	return b, nil
 }
 
-// openDisk opens the file in a directory, and makes both if they are not there.
-func openDisk(dir string, readOnly bool) (*disk, error) {
-	d := &disk{path: filepath.Join(dir, fileName), readOnly: readOnly}
-	if !readOnly {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return d, err
-		}
-		if err := d.create(); err != nil {
-			return d, err
-		}
+// readDisk returns the newest books of state.db, and what was refused. It reads
+// the bare file, not by bbolt: that may loop, or take all memory, when a page
+// is wrong. There are none if the file is not there.
+func readDisk(dir string) (newest *books, refused []Refusal, err error) {
+	path := filepath.Join(dir, fileName)
+	data, err := readAround(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
 	}
-	return d, d.open()
-}
-
-// create makes an empty file under another name first, so that a power cut
-// leaves a whole one or none.
-func (d *disk) create() error {
-	if _, err := os.Stat(d.path); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if err != nil {
+		return nil, nil, err
 	}
-	temporary := &disk{path: d.path + ".new"}
-	if err := os.Remove(temporary.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := temporary.open(); err != nil {
-		return err
-	}
-	err := temporary.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketState, bucketStreams, bucketLog, bucketNotices, bucketRefused, bucketDamaged} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
+	scanBlobs(data, func(kind byte, content []byte, _ int) {
+		var b books
+		var r Refusal
+		var failed error
+		switch kind {
+		case blobBooks:
+			if b, failed = parseBooks(content); failed == nil && (newest == nil || b.State.Commit >= newest.State.Commit) {
+				newest = &b
+			}
+		case blobRefused:
+			if failed = json.Unmarshal(content, &r); failed == nil {
+				refused = append(refused, r)
 			}
 		}
-		return nil
+		if errors.Is(failed, ErrNewer) {
+			err = fmt.Errorf("%s: %w", path, failed)
+		}
 	})
-	if err := errors.Join(err, temporary.db.Close()); err != nil {
-		return err
+	if err == nil && newest == nil {
+		err = fmt.Errorf("%s: %w: no whole books in it", path, errDamaged)
 	}
-	if err := os.Rename(temporary.path, d.path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(d.path))
+	return newest, refused, err
 }
 
-func syncDir(path string) error {
-	f, err := os.Open(path)
+// disk is state.db, for writing: a new file in each run, so that nothing is ever
+// written to one that may be damaged.
+type disk struct {
+	path string
+	db   *bbolt.DB
+}
+
+// createDisk makes the file, with first books and what was refused, under
+// another name first: a power cut leaves the old one or the new.
+func createDisk(dir string, first books, refused []Refusal) (*disk, error) {
+	d := &disk{path: filepath.Join(dir, fileName)}
+	temporary := d.path + ".new"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var err error
+	if d.db, err = openBolt(temporary); err != nil {
+		return nil, err
+	}
+	if err = d.write(first, refused); err == nil {
+		err = os.Rename(temporary, d.path)
+	}
+	if err == nil {
+		err = syncDir(dir)
+	}
 	if err != nil {
-		return err
+		return nil, errors.Join(err, d.close())
 	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// reopen closes the file and opens it again, after a commit error: what is on
-// flash is known only by looking.
-func (d *disk) reopen() error {
-	if d.db != nil {
-		_ = d.db.Close() // the error that matters came before
-		d.db = nil
-	}
-	return d.open()
+	return d, nil
 }
 
 // close closes the file, if it is open.
@@ -159,133 +173,57 @@ func (d *disk) close() error {
 	if d == nil || d.db == nil {
 		return nil
 	}
-	return d.db.Close()
+	db := d.db
+	d.db = nil
+	return db.Close()
 }
 
-// content is all that opening reads.
-type content struct {
-	state   state
-	found   bool // there was a state
-	streams []*agent.Datastream
-	blocks  []blockRef
-	notices []agent.Notice
-}
-
-// load reads everything but the blocks' rows.
-func (d *disk) load() (c content, err error) {
-	defer d.rescue(debug.SetPanicOnFault(true), &err)
-	err = d.db.View(func(tx *bbolt.Tx) error {
-		if c.state, c.found, err = readState(tx); err != nil {
+// write does one transaction. A fault of the card under bbolt's map is an error.
+func (d *disk) write(b books, refused []Refusal) (err error) {
+	defer rescue(&err)()
+	data, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	return d.db.Update(func(tx *bbolt.Tx) error {
+		if err := writeRefused(tx, refused); err != nil {
 			return err
 		}
-		if c.streams, err = readStreams(tx); err != nil {
+		all, err := tx.CreateBucketIfNotExists(bucketBooks)
+		if err != nil {
 			return err
 		}
-		if c.notices, err = readNotices(tx); err != nil {
+		return all.Put(keyBooks, appendBlob(nil, blobBooks, data))
+	})
+}
+
+// refusedRows is how many refused observations are kept for people, in about
+// 1 MiB. The ledger has all.
+const refusedRows = 5000
+
+func writeRefused(tx *bbolt.Tx, refused []Refusal) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	b, err := tx.CreateBucketIfNotExists(bucketRefused)
+	if err != nil {
+		return err
+	}
+	for _, r := range refused {
+		data, err := json.Marshal(r)
+		if err != nil {
 			return err
 		}
-		return tx.Bucket(bucketLog).ForEach(func(k, v []byte) error {
-			if len(k) != 16 {
-				return fmt.Errorf("%w: block key % x", errDamaged, k)
-			}
-			c.blocks = append(c.blocks, blockRef{binary.BigEndian.Uint64(k), binary.BigEndian.Uint64(k[8:]), len(v)})
-			return nil
-		})
-	})
-	return c, err
-}
-
-func readState(tx *bbolt.Tx) (s state, found bool, err error) {
-	b := tx.Bucket(bucketState)
-	if b == nil {
-		return s, false, fmt.Errorf("%w: no bucket %q", errDamaged, bucketState)
-	}
-	v := b.Get(keyState)
-	if v == nil {
-		return s, false, nil
-	}
-	of := struct{ Version int }{} // first: a newer version may have another form
-	if err := json.Unmarshal(v, &of); err == nil && of.Version > formatVersion {
-		return s, false, fmt.Errorf("format %d, this is %d: %w", of.Version, formatVersion, ErrNewer)
-	}
-	if err := json.Unmarshal(v, &s); err != nil {
-		return s, false, fmt.Errorf("%w: state: %v", errDamaged, err)
-	}
-	if len(s.Epochs) == 0 {
-		return s, false, fmt.Errorf("%w: no epoch", errDamaged)
-	}
-	return s, true, nil
-}
-
-func readStreams(tx *bbolt.Tx) (all []*agent.Datastream, err error) {
-	err = tx.Bucket(bucketStreams).ForEach(func(k, v []byte) error {
-		ds := new(agent.Datastream)
-		if err := json.Unmarshal(v, ds); err != nil || len(k) != 4 || ds.ID != binary.BigEndian.Uint32(k) {
-			return fmt.Errorf("%w: datastream % x: %v", errDamaged, k, err)
+		key := append(binary.BigEndian.AppendUint64(nil, r.Seq), r.City...)
+		if err := b.Put(key, appendBlob(nil, blobRefused, data)); err != nil {
+			return err
 		}
-		all = append(all, ds)
-		return nil
-	})
-	return all, err
-}
-
-func readNotices(tx *bbolt.Tx) (all []agent.Notice, err error) {
-	err = tx.Bucket(bucketNotices).ForEach(func(k, v []byte) error {
-		var n agent.Notice
-		if err := json.Unmarshal(v, &n); err != nil {
-			return fmt.Errorf("%w: notice % x: %v", errDamaged, k, err)
+	}
+	for n := b.Stats().KeyN; n > refusedRows; n-- {
+		oldest, _ := b.Cursor().First()
+		if err := b.Delete(oldest); err != nil {
+			return err
 		}
-		all = append(all, n)
-		return nil
-	})
-	return all, err
-}
-
-// rescue makes an error of a panic. bbolt panics on some damage, and reads the
-// file through memory: a sector that cannot be read, or a file that ends early,
-// is a fault, which the caller has made a panic of. old is what it was before.
-func (d *disk) rescue(old bool, err *error) {
-	debug.SetPanicOnFault(old)
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("%s: %w: %v", d.path, errDamaged, r)
 	}
-}
-
-// notOpen is the error while the file could not be opened again.
-func (d *disk) notOpen() error { return fmt.Errorf("%s: not open", d.path) }
-
-// refusals reads what was refused.
-func (d *disk) refusals() (all []Refusal, err error) {
-	if d.db == nil {
-		return nil, d.notOpen()
-	}
-	defer d.rescue(debug.SetPanicOnFault(true), &err)
-	err = d.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketRefused).ForEach(func(_, v []byte) error {
-			var r Refusal
-			if err := json.Unmarshal(v, &r); err != nil {
-				return fmt.Errorf("%w: refused: %v", errDamaged, err)
-			}
-			all = append(all, r)
-			return nil
-		})
-	})
-	return all, err
-}
-
-// block reads one block's bytes, nil if it is not there any more.
-func (d *disk) block(ref blockRef) (data []byte, err error) {
-	if d.db == nil {
-		return nil, d.notOpen()
-	}
-	defer d.rescue(debug.SetPanicOnFault(true), &err)
-	err = d.db.View(func(tx *bbolt.Tx) error {
-		data = append(data, tx.Bucket(bucketLog).Get(ref.key())...)
-		return nil
-	})
-	return data, err
-}
-
-func (r blockRef) key() []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, r.first), r.last)
+	return nil
 }

@@ -13,8 +13,8 @@ func spoil(b *Buffer, seq uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	ref, _ := b.blockAt(seq)
-	b.damaged = append(b.damaged, ref)
-	b.forgetBlock(ref)
+	b.dropped = append(b.dropped, ref)
+	b.forgetBlocks([]blockRef{ref})
 	b.lose(ranges{{From: ref.first, To: ref.last}}, "damaged: for the test", nil)
 }
 

@@ -12,7 +12,7 @@ import (
 // observation.
 func TestLedgerIsBoundedWhenAllIsRefused(t *testing.T) {
 	b := open(t, options(t.TempDir(), "a"))
-	b.o.MinFree = 1 << 62
+	fill(t, b)
 	record(t, b, temperature, 3*refusedRows)
 	c := b.Cursor("a")
 	for batch := c.Backlog(1000); len(batch.Observations) > 0; batch = c.Backlog(1000) {
@@ -44,20 +44,4 @@ func TestRefusedByTwo(t *testing.T) {
 	all, err := b.Refused()
 	require.NoError(t, err)
 	assert.Len(t, all, 2)
-}
-
-// A full buffer drops some at a time, not at every commit.
-func TestLedgerIsBoundedWhenTheBufferIsFull(t *testing.T) {
-	o := options(t.TempDir(), "a")
-	o.MaxSize = 100_000
-	b := open(t, o)
-	for range 500 {
-		recordNoise(t, b, 50)
-		require.NoError(t, b.Commit())
-	}
-	s := closes(t, b)
-	assert.LessOrEqual(t, s.LogBytes, o.MaxSize+1000)
-	dropped := s.Cities[0].Ledgered / 50
-	assert.Greater(t, dropped, uint64(100))
-	assert.Less(t, len(b.Ledger()), int(dropped/2))
 }

@@ -20,12 +20,24 @@ func load(o Options, readOnly bool) (*Buffer, error) {
 	if o.CommitEvery == 0 {
 		o.CommitEvery = time.Second
 	}
-	d, c, err := openAndLoad(&o, readOnly)
+	if !readOnly {
+		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	half, err := defaults(&o)
+	if err != nil {
+		return nil, err
+	}
+	if o.half > 0 {
+		half = o.half
+	}
+	store, c, err := openStore(&store{dir: o.Dir, half: half, sparse: o.sparse, minFree: o.MinFree, readOnly: readOnly, log: o.Log})
 	if err != nil {
 		return nil, err
 	}
 	b := &Buffer{
-		o: o, disk: d, state: c.state,
+		o: o, store: store, state: c.state, committed: c.state,
 		requests: make(chan chan error), kick: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 		streams: make(map[uint32]*agent.Datastream), byName: make(map[string]*agent.Datastream),
@@ -38,52 +50,33 @@ func load(o Options, readOnly bool) (*Buffer, error) {
 	for _, ds := range c.streams {
 		b.streams[ds.ID], b.byName[ds.Name] = ds, ds
 	}
-	for _, ref := range b.blocks {
-		b.logBytes += ref.cost()
-	}
 	for _, city := range c.state.Cities {
-		b.cities = append(b.cities, newCursor(b, city))
+		b.cities = append(b.cities, newCursor(b, city.clone()))
 	}
 	b.flushed, b.next = c.state.Through, c.state.Through+1
 	if readOnly {
 		if !c.found {
-			return nil, errors.Join(fmt.Errorf("%s: empty", d.path), d.close())
+			return nil, errors.Join(fmt.Errorf("%s: empty", o.Dir), store.close())
 		}
 		b.unclean = !c.state.Clean
 		return b, nil
 	}
-	b.begin(c.found)
+	b.begin(&c)
 	return b, nil
 }
 
-// openAndLoad opens and reads the file. One that is damaged is set aside.
-func openAndLoad(o *Options, readOnly bool) (*disk, content, error) {
-	d, err := openDisk(o.Dir, readOnly)
-	var c content
-	if err == nil {
-		if c, err = d.load(); err == nil {
-			return d, c, defaults(o)
-		}
-	}
-	if !errors.Is(err, errDamaged) || readOnly {
-		return nil, c, errors.Join(err, d.close())
-	}
-	aside := fmt.Sprintf("%s.damaged-%d", d.path, time.Now().UnixNano())
-	o.Log.Error("the buffer's file is damaged and set aside", "err", err, "file", aside)
-	if err := errors.Join(d.close(), os.Rename(d.path, aside), syncDir(o.Dir)); err != nil {
-		return nil, c, err
-	}
-	if d, err = openDisk(o.Dir, false); err != nil {
-		return nil, c, err
-	}
-	return d, content{}, defaults(o)
+// clone returns a copy that shares nothing.
+func (s cityState) clone() cityState {
+	s.Owed, s.Delivered, s.Ledgered = slices.Clone(s.Owed), slices.Clone(s.Delivered), slices.Clone(s.Ledgered)
+	return s
 }
 
-// defaults sets the sizes that follow from the file system's.
-func defaults(o *Options) error {
+// defaults sets the sizes that follow from the file system's, and returns that
+// of half a journal.
+func defaults(o *Options) (half int, err error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(o.Dir, &s); err != nil {
-		return fmt.Errorf("%s: %w", o.Dir, err)
+		return 0, fmt.Errorf("%s: %w", o.Dir, err)
 	}
 	size := int64(s.Blocks) * int64(s.Bsize)
 	if o.MaxSize == 0 {
@@ -92,7 +85,7 @@ func defaults(o *Options) error {
 	if o.MinFree == 0 {
 		o.MinFree = min(max(16<<20, size/50), size/4)
 	}
-	return nil
+	return int(max(64<<10, min(maxHalf, size/32, o.MaxSize/8))), nil
 }
 
 // free returns the bytes that are free on the buffer's file system.
@@ -105,23 +98,32 @@ func (b *Buffer) free() (uint64, error) {
 }
 
 // begin starts a run: numbers, epoch, boot, cities.
-func (b *Buffer) begin(found bool) {
+func (b *Buffer) begin(c *content) {
 	s := &b.state
-	b.unclean, b.first = found && !s.Clean, !found
-	if !found {
-		*s = state{Version: formatVersion, Totals: map[uint32]float64{}}
-	}
+	b.unclean, b.first = c.found && !s.Clean, !c.found
 	if b.unclean {
 		b.skipWindow()
 	}
-	if n := len(s.Epochs); n == 0 || s.Epochs[n-1].Thing != b.o.Thing {
+	if c.found && c.damaged {
+		// Of what is not found, the ids may have been used.
+		s.Stream = max(s.Stream, 1<<16)
+		for id := range b.streams {
+			s.Stream = max(s.Stream, id+1<<16)
+		}
+	}
+	if n := len(s.Epochs); n == 0 || s.Epochs[n-1].Thing != b.o.Thing || c.damaged {
 		b.startEpoch()
 	}
 	if s.Boot == 0 || s.BootID != b.o.BootID || b.o.BootID == "" {
 		s.Boot++
 		s.BootID = b.o.BootID
 	}
-	b.adopt()
+	b.adopt(c.rebuilt)
+	missing := b.lacking(1, b.next-1)
+	for _, ref := range b.blocks {
+		missing.remove(ref.first, ref.last)
+	}
+	b.lose(missing, "damaged: not in the log", nil)
 }
 
 // skipWindow leaves out all Seqs that the last run may have used, and says so.
@@ -136,63 +138,51 @@ func (b *Buffer) skipWindow() {
 	})
 }
 
+// nobody is the name of the city that is there while none is configured: what is
+// recorded then is kept for the one to come.
+const nobody = ""
+
 // adopt matches the cursors with the configured cities: new ones begin, those
-// that left are parked, those that came back go on.
-func (b *Buffer) adopt() {
-	var back []*Cursor
-	for _, c := range b.cities {
-		i := slices.IndexFunc(b.o.Cities, func(o City) bool { return o.Name == c.s.Name })
-		if c.parked = i < 0; c.parked {
-			c.s.Owed.remove(b.next, forever)
-		} else {
-			if !c.s.Owed.contains(forever) {
-				back = append(back, c)
-			}
-			c.s.Owed.add(b.next, forever)
-		}
+// that left are parked, those that came back go on. After the books were made
+// anew, all begin with all that there is.
+func (b *Buffer) adopt(rebuilt bool) {
+	var kept ranges
+	if c := b.cursor(nobody); c != nil {
+		kept = c.waiting(1, b.next-1)
 	}
-	if len(back) > 0 {
-		kept := b.ownerless()
-		for _, c := range back {
+	lacking := b.lacking(1, b.next-1)
+	for _, c := range b.cities {
+		configured := slices.ContainsFunc(b.o.Cities, func(o City) bool { return o.Name == c.s.Name })
+		if c.parked = !configured; c.parked {
+			c.s.Owed.remove(b.next, forever)
+			continue
+		}
+		if !c.s.Owed.contains(forever) {
 			c.s.Owed.union(kept)
 		}
+		c.s.Owed.add(b.next, forever)
 	}
 	for _, o := range b.o.Cities {
 		if b.cursor(o.Name) != nil {
 			continue
 		}
 		owed := ranges{{From: b.next, To: forever}}
-		if o.From != FromNow {
-			owed.union(b.inLog())
+		if o.From != FromNow || rebuilt {
+			owed.union(lacking)
 		}
 		b.cities = append(b.cities, newCursor(b, cityState{Name: o.Name, Owed: owed}))
 	}
+	b.adoptNobody(kept)
 	slices.SortFunc(b.cities, func(x, y *Cursor) int { return cmp.Compare(x.s.Name, y.s.Name) })
 }
 
-// ownerless returns the Seqs that were recorded while no city was configured,
-// and kept for the one to come: also for one that comes back.
-func (b *Buffer) ownerless() ranges {
-	left := b.assigned
-	for _, c := range b.cities {
-		left = left.minus(c.s.Owed)
+// adoptNobody lets nobody come or go.
+func (b *Buffer) adoptNobody(kept ranges) {
+	b.cities = slices.DeleteFunc(b.cities, func(c *Cursor) bool { return c.s.Name == nobody })
+	if len(b.o.Cities) == 0 {
+		kept.add(b.next, forever)
+		b.cities = append(b.cities, newCursor(b, cityState{Name: nobody, Owed: kept}))
 	}
-	if len(left) == 0 {
-		return nil
-	}
-	return left.and(b.inLog())
-}
-
-// inLog returns the Seqs that are in the log.
-func (b *Buffer) inLog() ranges {
-	var all ranges
-	for _, ref := range slices.Clone(b.blocks) {
-		rows, _ := b.readBlock(ref) // the file was opened just now
-		for _, r := range rows {
-			all.add(r.Seq, r.Seq)
-		}
-	}
-	return all
 }
 
 // startEpoch begins a new epoch with the next Seq. No Seq of it was ever used,

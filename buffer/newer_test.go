@@ -13,15 +13,18 @@ import (
 func TestNewerFormOfTheState(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, open(t, options(dir, "a")).Close())
-	d := &disk{path: filepath.Join(dir, fileName)}
-	require.NoError(t, d.open())
+	path := filepath.Join(dir, fileName)
+	d, err := createDisk(dir, books{}, nil)
+	require.NoError(t, err)
 	require.NoError(t, d.db.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketState).Put(keyState, []byte(`{"version":2,"epochs":"elsewhere"}`))
+		b, err := tx.CreateBucketIfNotExists(bucketBooks)
+		require.NoError(t, err)
+		return b.Put(keyBooks, appendBlob(nil, blobBooks, []byte(`{"version":2,"state":"elsewhere"}`)))
 	}))
 	require.NoError(t, d.close())
 
-	_, err := Open(options(dir, "a"))
+	_, err = Open(options(dir, "a"))
 	assert.ErrorIs(t, err, ErrNewer)
-	aside, _ := filepath.Glob(d.path + ".damaged-*")
+	aside, _ := filepath.Glob(path + ".damaged-*")
 	assert.Empty(t, aside, "it is left untouched")
 }

@@ -39,7 +39,9 @@ func (b *Buffer) lose(set ranges, cause string, only *Cursor) {
 		}
 		c.s.Ledgered.union(missing)
 		lost.union(missing)
-		names = append(names, c.s.Name)
+		if c.s.Name != nobody {
+			names = append(names, c.s.Name)
+		}
 	}
 	if len(lost) == 0 {
 		return

@@ -1,44 +1,98 @@
 package buffer
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
-	"go.etcd.io/bbolt/errors" // in a file of its own: the standard library has one too
+	"golang.org/x/sys/unix"
 )
 
 const pageSize = 4096
 
-// allocStep is what the file grows by.
-const allocStep = 1 << 20
+// maxFile is more than any file of ours has.
+const maxFile = 256 << 20
 
-// open opens the file. bbolt panics on some damage: that is an error here.
-func (d *disk) open() (err error) {
-	defer d.rescue(debug.SetPanicOnFault(true), &err)
-	// One of less than two pages is no file of bbolt's, which says so without a
-	// name for it. An empty one becomes a new file.
-	if info, err := os.Stat(d.path); err == nil && info.Size() > 0 && info.Size() < 2*pageSize {
-		return fmt.Errorf("%s: %w: %d bytes", d.path, errDamaged, info.Size())
-	}
-	d.db, err = bbolt.Open(d.path, 0o600, &bbolt.Options{
-		Timeout:      time.Second,
-		PageSize:     pageSize, // a Pi 5 has pages of 16 KiB, which triples the cost of a commit
-		FreelistType: bbolt.FreelistMapType,
-		NoStatistics: true,
-		ReadOnly:     d.readOnly,
+// unreadable is what the kernel says of a sector that the card cannot read.
+const unreadable = unix.EIO
+
+// openBolt makes a bbolt file, or goes on with one of this run. None of another
+// run is opened with bbolt: see readDisk.
+func openBolt(path string) (db *bbolt.DB, err error) {
+	defer rescue(&err)()
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         time.Second,
+		PageSize:        pageSize, // a Pi 5 has pages of 16 KiB, which triples the cost of a commit
+		FreelistType:    bbolt.FreelistMapType,
+		NoStatistics:    true,
+		InitialMmapSize: 2 * segmentSize, // so that it need not be mapped anew as it grows
 	})
-	switch err {
-	case nil:
-	case errors.ErrTimeout:
-		return fmt.Errorf("%s: %w", d.path, ErrLocked)
-	case errors.ErrInvalid, errors.ErrVersionMismatch, errors.ErrChecksum:
-		return fmt.Errorf("%s: %w: %v", d.path, errDamaged, err)
-	default:
-		return fmt.Errorf("%s: %w", d.path, err)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	d.db.AllocSize = allocStep
-	return nil
+	db.AllocSize = 256 << 10
+	return db, nil
+}
+
+// rescue makes an error of a panic: bbolt panics on some damage, and reads its
+// file through memory, where a sector that cannot be read is a fault.
+func rescue(err *error) func() {
+	old := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(old)
+		if r := recover(); r != nil {
+			*err = fmt.Errorf("%w: %v", errDamaged, r)
+		}
+	}
+}
+
+// setAside gives a file another name, under which nothing deletes it.
+func setAside(path string) error {
+	if err := os.Rename(path, fmt.Sprintf("%s%s-%d", path, asideSuffix, time.Now().UnixNano())); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// readAround returns the bytes of a file. Where the card cannot read a page,
+// there are zeros.
+func readAround(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%s: %w: %d bytes", path, errDamaged, info.Size())
+	}
+	b := make([]byte, info.Size())
+	const step = 256 << 10
+	for at := 0; at < len(b); at += step {
+		part := b[at:min(at+step, len(b))]
+		if n, err := f.ReadAt(part, int64(at)); n == len(part) {
+			continue
+		} else if !errors.Is(err, unreadable) {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		for i := 0; i < len(part); i += pageSize {
+			_, _ = f.ReadAt(part[i:min(i+pageSize, len(part))], int64(at+i)) // zeros stay
+		}
+	}
+	return b, nil
 }

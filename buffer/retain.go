@@ -6,24 +6,42 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 )
 
-// retain drops the oldest blocks when the log is larger than it may be: a 32nd
-// at a time, so that the ledger does not grow with every commit.
+// retain drops the oldest segments while the log is larger than it may be.
 func (b *Buffer) retain() {
-	if b.logBytes <= b.o.MaxSize {
-		return
-	}
-	var lost ranges
-	for b.logBytes > b.o.MaxSize-b.o.MaxSize/32 {
-		i := slices.IndexFunc(b.blocks, func(r blockRef) bool { return !b.inFlight(r.first, r.last) })
-		if i < 0 {
-			break
+	for b.store.segments.size() > b.o.MaxSize && len(b.dropped) == 0 {
+		if !b.dropOldest("max_size: the buffer is full") {
+			return
 		}
-		ref := b.blocks[i]
-		b.dropped = append(b.dropped, ref)
-		b.forgetBlock(ref)
-		lost.add(ref.first, ref.last)
 	}
-	b.lose(lost, "max_size: the buffer is full", nil)
+}
+
+// makeRoom drops the oldest segment when the disk is full, if there is one.
+func (b *Buffer) makeRoom() bool {
+	return len(b.dropped) == 0 && b.dropOldest("min_free: the disk is full")
+}
+
+// dropOldest drops the segment with the oldest block, so that space is really
+// given back. What is in flight stays.
+func (b *Buffer) dropOldest(cause string) bool {
+	i := slices.IndexFunc(b.blocks, func(r blockRef) bool { return r.segment != "" })
+	if i < 0 {
+		return false
+	}
+	var refs []blockRef
+	var lost ranges
+	for _, ref := range b.blocks {
+		if ref.segment == b.blocks[i].segment {
+			if b.inFlight(ref.first, ref.last) {
+				return false
+			}
+			refs = append(refs, ref)
+			lost.add(ref.first, ref.last)
+		}
+	}
+	b.dropped = append(b.dropped, refs...)
+	b.forgetBlocks(refs)
+	b.lose(lost, cause, nil)
+	return true
 }
 
 // inFlight tells whether some city may be getting one of the Seqs just now.
@@ -65,14 +83,4 @@ func (b *Buffer) shed() {
 		Kind: agent.NoticeLoss, From: lost[0].From, To: lost[len(lost)-1].To, Ranges: lost,
 		Count: lost.count(), Cause: "ram: the disk took nothing; never accepted",
 	})
-}
-
-// cost is about what a block takes of the file: with its key and its place in a
-// page, or the pages it has for itself.
-func (r blockRef) cost() int64 {
-	n := int64(r.size) + 32
-	if n < pageSize/2 {
-		return n * 10 / 9
-	}
-	return (n + pageSize - 1) / pageSize * pageSize
 }

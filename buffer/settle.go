@@ -59,16 +59,11 @@ func (b *Buffer) settle(set ranges) {
 }
 
 // lacking returns the assigned Seqs from from to to that some city is still to
-// have. While no city is configured, all are kept for the one to come.
+// have.
 func (b *Buffer) lacking(from, to uint64) ranges {
 	var lack ranges
-	active := false
 	for _, c := range b.cities {
-		active = active || !c.parked
 		lack.union(c.waiting(from, to))
-	}
-	if !active {
-		return b.assigned.between(from, to)
 	}
 	return lack
 }

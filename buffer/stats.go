@@ -44,7 +44,7 @@ func (b *Buffer) Stats() Stats {
 	epoch, _ := b.epochOf(last + 1)
 	s := Stats{
 		Epoch: epoch.String(), Accepted: accepted.count(), Pending: pending.count(),
-		AcceptedTo: last, LossWindow: b.o.CommitEvery.String(), LogBytes: b.logBytes,
+		AcceptedTo: last, LossWindow: b.o.CommitEvery.String(), LogBytes: b.store.segments.size(),
 		Commits: b.commits, LastStop: b.lastStop(),
 	}
 	if len(pending) > 0 {
@@ -54,7 +54,9 @@ func (b *Buffer) Stats() Stats {
 		s.LossWindow, s.Failing = "ram", b.failing.Error()
 	}
 	for _, c := range b.cities {
-		s.Cities = append(s.Cities, c.stats(accepted))
+		if c.s.Name != nobody {
+			s.Cities = append(s.Cities, c.stats(accepted))
+		}
 	}
 	return s
 }
@@ -127,7 +129,7 @@ func (b *Buffer) Export() iter.Seq[Waiting] {
 		all := newCursor(b, cityState{Owed: b.lacking(1, b.next-1)})
 		b.mu.Unlock()
 		for {
-			batch := all.Backlog(blockRows)
+			batch := all.Backlog(exportRows)
 			if len(batch.Observations) == 0 {
 				return
 			}
@@ -146,7 +148,7 @@ func (b *Buffer) lackedBy(seq uint64) []string {
 	defer b.mu.Unlock()
 	var names []string
 	for _, c := range b.cities {
-		if len(c.waiting(seq, seq)) > 0 {
+		if c.s.Name != nobody && len(c.waiting(seq, seq)) > 0 {
 			names = append(names, c.s.Name)
 		}
 	}
@@ -168,6 +170,6 @@ func (b *Buffer) Busy() time.Duration {
 func (b *Buffer) Refused() ([]Refusal, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all, err := b.disk.refusals()
+	_, all, err := readDisk(b.o.Dir)
 	return append(all, b.refused...), err
 }

@@ -1,0 +1,259 @@
+package buffer
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/lamppost-city/lamppost/agent"
+)
+
+// content is what opening finds.
+type content struct {
+	state   state
+	found   bool // there were books
+	damaged bool // one of the files could not be read: keys may have been used that nobody knows
+	rebuilt bool // there were none, and are again
+	streams []*agent.Datastream
+	blocks  []blockRef
+	notices []agent.Notice
+}
+
+// openStore opens a directory. But for making a journal where there is none, and
+// setting aside what is damaged, it changes nothing.
+func openStore(s *store) (*store, content, error) {
+	if s.sparse == 0 {
+		s.sparse = sparseRows
+	}
+	s.segments = &segments{dir: s.dir}
+	c, err := s.open()
+	if err != nil {
+		return nil, c, errors.Join(err, s.close())
+	}
+	return s, c, nil
+}
+
+func (s *store) close() error {
+	return errors.Join(s.segments.close(), s.disk.close(), s.journal.close())
+}
+
+// reopen opens everything again, after an error: what is on flash is known only
+// by looking.
+func (s *store) reopen() (content, error) {
+	_ = s.close() // the error that matters came before
+	again := &store{
+		dir: s.dir, half: s.half, sparse: s.sparse, minFree: s.minFree, log: s.log, doubt: s.doubt,
+		segments: &segments{dir: s.dir, spoiled: s.segments.spoiled},
+	}
+	c, err := again.open()
+	again.broken = err
+	*s = *again
+	return c, err
+}
+
+func (s *store) open() (c content, err error) {
+	s.table, s.index = make(map[uint32]*agent.Datastream), make(map[string][]blockRef)
+	frames, err := s.openJournal(&c) // first: it has the lock
+	if err != nil {
+		return c, err
+	}
+	if err := s.openBooks(&c, frames); err != nil {
+		return c, err
+	}
+	if err := s.openSegments(&c); err != nil {
+		return c, err
+	}
+	if !c.found {
+		if err := s.rebuild(&c, frames); err != nil {
+			return c, err
+		}
+	}
+	s.notices = c.notices
+	for _, ds := range c.streams {
+		s.table[ds.ID] = ds
+	}
+	s.live = placed(frames, c.blocks, c.state.Through)
+	c.blocks = sortRefs(slices.Concat(c.blocks, s.live))
+	return c, nil
+}
+
+// openJournal opens the journal and returns what is in it.
+func (s *store) openJournal(c *content) (all []found, err error) {
+	_, err = os.Stat(filepath.Join(s.dir, journalName))
+	c.damaged = errors.Is(err, os.ErrNotExist)
+	s.journal, err = openJournal(s.dir, s.half, s.readOnly)
+	if errors.Is(err, errDamaged) && !s.readOnly {
+		s.log.Error("the journal is damaged and set aside", "err", err)
+		c.damaged = true
+		if err := setAside(s.journal.path); err != nil {
+			return nil, err
+		}
+		s.journal, err = openJournal(s.dir, s.half, false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.journal.scan()
+}
+
+// openBooks reads the newest books of state.db and the journal, and what frames
+// have changed since.
+func (s *store) openBooks(c *content, frames []found) error {
+	newest, refused, err := readDisk(s.dir)
+	if errors.Is(err, errDamaged) && !s.readOnly {
+		s.log.Error("the file of the books is damaged and set aside", "err", err)
+		err = setAside(filepath.Join(s.dir, fileName))
+	}
+	if err != nil {
+		return err
+	}
+	s.carry = refused
+	c.damaged = c.damaged || newest == nil
+	slices.SortStableFunc(frames, func(x, y found) int {
+		return cmp.Or(cmp.Compare(x.commit, y.commit), cmp.Compare(x.generation, y.generation))
+	})
+	if newest != nil {
+		c.take(*newest)
+	}
+	for _, f := range frames {
+		if len(f.books) == 0 || c.found && f.commit < c.state.Commit {
+			continue
+		}
+		b, err := parseBooks(f.books)
+		if errors.Is(err, ErrNewer) {
+			return err
+		}
+		if err == nil {
+			c.take(b)
+		}
+	}
+	if c.found {
+		c.state.replay(frames)
+	}
+	return nil
+}
+
+// take makes books those of the content. What only older ones have of
+// datastreams and notices stays.
+func (c *content) take(b books) {
+	c.state, c.found = b.State, true
+	c.merge(b.Streams)
+	for _, n := range b.Notices {
+		if !slices.ContainsFunc(c.notices, func(x agent.Notice) bool { return x.ID == n.ID }) {
+			c.notices = append(c.notices, n)
+		}
+	}
+}
+
+// merge adds datastreams that are not there yet.
+func (c *content) merge(streams []*agent.Datastream) {
+	for _, ds := range streams {
+		if !slices.ContainsFunc(c.streams, func(x *agent.Datastream) bool { return x.ID == ds.ID }) {
+			c.streams = append(c.streams, ds)
+		}
+	}
+}
+
+// replay makes books those of the newest frame.
+func (s *state) replay(frames []found) {
+	start := s.Commit
+	s.Totals = maps.Clone(s.Totals)
+	if s.Totals == nil {
+		s.Totals = make(map[uint32]float64)
+	}
+	for _, f := range frames {
+		if f.kind != frameCommit || f.commit <= start {
+			continue
+		}
+		if f.through > s.Through {
+			s.Assigned.add(s.Through+1, f.through)
+			s.Through = f.through
+		}
+		s.Reserved, s.Commit, s.Clean = max(s.Reserved, f.reserved), max(s.Commit, f.commit), false
+		for i := range s.Cities {
+			s.Cities[i].Delivered.union(f.delivered[s.Cities[i].Name])
+		}
+		maps.Copy(s.Totals, f.totals)
+	}
+}
+
+// openSegments lists the blocks of the segments.
+func (s *store) openSegments(c *content) error {
+	names, err := s.segments.names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		refs, ok := s.doubt[name]
+		if !ok {
+			if refs, err = s.segments.list(name); err != nil {
+				return err
+			}
+		}
+		s.index[name] = refs
+		c.blocks = append(c.blocks, refs...)
+	}
+	c.blocks = sortRefs(c.blocks)
+	return nil
+}
+
+// rebuild makes books of what frames and segments say of themselves, when there
+// are no others: all that is found waits for every city.
+func (s *store) rebuild(c *content, frames []found) error {
+	known := make(map[agent.Epoch]uint64) // first Seq seen
+	note := func(epoch agent.Epoch, seqs ranges) {
+		if len(seqs) == 0 {
+			return
+		}
+		c.state.Assigned.union(seqs)
+		if first, ok := known[epoch]; !ok || seqs[0].From < first {
+			known[epoch] = seqs[0].From
+		}
+	}
+	for _, f := range frames {
+		if f.kind == frameCommit {
+			c.state.Through, c.state.Reserved = max(c.state.Through, f.through), max(c.state.Reserved, f.reserved)
+		}
+		note(f.epoch, f.seqs)
+	}
+	if err := s.segments.each(func(b *books, epoch agent.Epoch, seqs ranges) {
+		note(epoch, seqs)
+		if b != nil {
+			c.merge(b.Streams)
+		}
+	}); err != nil {
+		return err
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	all := c.state.Assigned
+	c.state.Through = max(c.state.Through, all[len(all)-1].To)
+	c.state.Reserved = max(c.state.Reserved, c.state.Through+seqReserve)
+	for epoch, from := range known {
+		c.state.Epochs = append(c.state.Epochs, epochState{Epoch: epoch.String(), From: from})
+	}
+	slices.SortFunc(c.state.Epochs, func(x, y epochState) int { return cmp.Compare(x.From, y.From) })
+	c.state.Cities = []cityState{{Name: nobody, Owed: slices.Clone(all)}}
+	c.found, c.damaged, c.rebuilt = true, true, true
+	s.log.Error("there are no books; all that is found waits for every city", "observations", all.count())
+	return nil
+}
+
+// placed returns where the rows are that are in frames and in no block.
+func placed(frames []found, blocks []blockRef, through uint64) (all []blockRef) {
+	var seen ranges
+	for _, ref := range blocks {
+		seen.add(ref.first, ref.last)
+	}
+	for _, f := range slices.Backward(frames) { // the newest first: rows may have been moved
+		for _, r := range f.seqs.minus(seen).between(1, through) {
+			all = append(all, blockRef{first: r.From, last: r.To, at: f.ref})
+		}
+		seen.union(f.seqs)
+	}
+	return sortRefs(all)
+}

@@ -1,0 +1,190 @@
+package buffer
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// sparseRows is how many rows a full half must have to be sealed: fewer are
+// moved to the other half, else the blocks would be small and many.
+const sparseRows = sealedRows * 2 / 3
+
+// errNoRoom says that the file system has less free than is to be left.
+var errNoRoom = errors.New("disk full")
+
+// start seals all that the last run left in the journal, so that it can be
+// written over, and writes down the books that it told, in a new file.
+func (s *store) start(c *commit) error {
+	if err := s.seal(c); err != nil {
+		return err
+	}
+	if err := s.save(c, c.before); err != nil {
+		return err
+	}
+	s.started = true
+	return nil
+}
+
+// roll begins the other half with the commit and all books. The rows of the full
+// one that some city still lacks go there too or, if they are many, to segments.
+func (s *store) roll(c *commit) (large bool, err error) {
+	s.out.reset()
+	n := s.lacked(c)
+	moved := false
+	if n > 0 && n < uint64(s.sparse) {
+		if moved, err = s.move(c); err != nil {
+			return false, err
+		}
+	}
+	if !moved {
+		if err := s.seal(c); err != nil {
+			return false, err
+		}
+	}
+	return s.encode(c, true)
+}
+
+// lacked returns how many rows of the journal some city lacks.
+func (s *store) lacked(c *commit) (n uint64) {
+	for _, ref := range s.live {
+		n += c.lack.between(ref.first, ref.last).count()
+	}
+	return n
+}
+
+// move puts rows of the full half in the other, before the commit, unless that
+// would fill half of it.
+func (s *store) move(c *commit) (done bool, err error) {
+	var rows []row
+	err = s.each(c.lack, func(more []row) error {
+		rows = append(rows, more...)
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, part := range cut(rows, frameLimit, c.state.Epochs) {
+		s.addRows(part, c)
+	}
+	if len(s.out.b) > s.journal.halfSize/4 {
+		s.out.reset()
+		return false, nil
+	}
+	c.removed = append(c.removed, s.live...)
+	s.live = nil
+	s.journal.begin()
+	return true, nil
+}
+
+// each calls yield with the rows of the journal that are in a set, in Seq order.
+// A frame that cannot be read is left out: its cursors will find out.
+func (s *store) each(set ranges, yield func([]row) error) error {
+	slices.SortFunc(s.live, func(x, y blockRef) int { return cmp.Compare(x.first, y.first) })
+	var scratch []row
+	for _, ref := range s.live {
+		wanted := set.between(ref.first, ref.last)
+		if len(wanted) == 0 {
+			continue
+		}
+		rows, err := s.rows(ref, &s.reader, s.table, scratch[:0])
+		if err != nil {
+			s.log.Error("a frame of the journal cannot be read", "err", err)
+			continue
+		}
+		scratch = rows
+		for _, r := range wanted {
+			if err := yield(rows[sortedSeq(rows, r.From):sortedSeq(rows, r.To+1)]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// seal puts the journal's rows that some city lacks into segments, in one
+// transaction, and begins the other half.
+func (s *store) seal(c *commit) error {
+	if n := s.lacked(c); n > 0 {
+		if err := s.room(n); err != nil {
+			return err
+		}
+		if err := s.fill(c); err != nil {
+			return fmt.Errorf("seal: %w", err)
+		}
+	}
+	c.removed = append(c.removed, s.live...)
+	s.live = nil
+	s.journal.begin()
+	return nil
+}
+
+// room says no when the file system has less free than is to be left after n
+// rows.
+func (s *store) room(n uint64) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(s.dir, &fs); err != nil {
+		return err
+	}
+	free := int64(fs.Bavail) * int64(fs.Bsize)
+	if free-int64(n)*4 < s.minFree {
+		return fmt.Errorf("%s: %d MB free, %d MB are to be left: %w", s.dir, free>>20, s.minFree>>20, errNoRoom)
+	}
+	return nil
+}
+
+// fill seals the rows of the journal that some city lacks.
+func (s *store) fill(c *commit) error {
+	w := &sealing{s: s, epochs: c.state.Epochs}
+	first := s.live[0].first
+	refs, err := s.segments.seal(epochAt(w.epochs, first), first, s.books(c.before), func(x *sealer) error {
+		w.x = x
+		if err := s.each(c.lack, w.add); err != nil {
+			return err
+		}
+		return w.flush()
+	})
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		s.index[ref.segment] = append(s.index[ref.segment], ref)
+	}
+	c.added = append(c.added, refs...)
+	return nil
+}
+
+// sealing cuts rows into blocks.
+type sealing struct {
+	s      *store
+	x      *sealer
+	epochs []epochState
+	rows   []row
+}
+
+func (w *sealing) add(rows []row) error {
+	for _, part := range cut(rows, sealedRows, w.epochs) {
+		other := len(w.rows) > 0 && epochAt(w.epochs, w.rows[0].Seq) != epochAt(w.epochs, part[0].Seq)
+		if other || len(w.rows)+len(part) > sealedRows && !part[0].joins {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+		w.rows = append(w.rows, part...)
+	}
+	return nil
+}
+
+// flush makes a block of the rows.
+func (w *sealing) flush() error {
+	if len(w.rows) == 0 {
+		return nil
+	}
+	first, last := w.rows[0].Seq, w.rows[len(w.rows)-1].Seq
+	data := w.s.reader.seal(epochAt(w.epochs, first), w.rows)
+	w.rows = w.rows[:0]
+	return w.x.add(first, last, data)
+}

@@ -1,0 +1,154 @@
+package buffer
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/lamppost-city/lamppost/agent"
+	"go.etcd.io/bbolt"
+)
+
+// A sealer adds blocks to the newest segment, in one transaction.
+type sealer struct {
+	s    *segments
+	all  *bbolt.Bucket
+	refs []blockRef
+}
+
+// seal calls fill with a sealer and commits what that adds. A segment that is
+// full is closed, and one that an error befell is not written to again. The
+// books are for those who find nothing but the segment.
+func (s *segments) seal(epoch agent.Epoch, first uint64, b books, fill func(*sealer) error) (refs []blockRef, err error) {
+	if s.writer == nil {
+		if err := s.create(epoch, first); err != nil {
+			return nil, err
+		}
+	}
+	name := s.newest
+	err = s.update(b, func(x *sealer) error {
+		defer func() { refs = x.refs }()
+		return fill(x)
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.abandon())
+	}
+	s.mu.Lock()
+	s.weigh(name)
+	full := s.sizes[name] >= segmentSize
+	if name == s.name {
+		s.spots = nil // it may have moved what it had
+	}
+	s.mu.Unlock()
+	if full {
+		err = s.finish()
+	}
+	return refs, err
+}
+
+// update does the transaction. A fault of the card under bbolt's map is an error.
+func (s *segments) update(b books, fill func(*sealer) error) (err error) {
+	defer rescue(&err)()
+	return s.writer.Update(func(tx *bbolt.Tx) error {
+		all, err := tx.CreateBucketIfNotExists(bucketBlocks)
+		if err != nil {
+			return err
+		}
+		if err := writeTable(tx, b); err != nil {
+			return err
+		}
+		return fill(&sealer{s: s, all: all})
+	})
+}
+
+// writeTable writes the books when the segment is new, and when there are other
+// datastreams than it says.
+func writeTable(tx *bbolt.Tx, b books) error {
+	table, err := tx.CreateBucketIfNotExists(bucketTable)
+	if err != nil {
+		return err
+	}
+	if content, err := openBlob(table.Get(keyBooks), blobBooks); err == nil {
+		if old, err := parseBooks(content); err == nil && len(old.Streams) == len(b.Streams) && len(old.State.Epochs) == len(b.State.Epochs) {
+			return nil
+		}
+	}
+	data, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	return table.Put(keyBooks, appendBlob(nil, blobBooks, data))
+}
+
+// create begins a segment.
+func (s *segments) create(epoch agent.Epoch, first uint64) error {
+	for n := 1; ; n++ {
+		name := segmentName(epoch, first, n)
+		path := filepath.Join(s.dir, name)
+		if _, err := os.Stat(path); err == nil {
+			continue
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		db, err := openBolt(path)
+		if err != nil {
+			return err
+		}
+		s.newest, s.writer = name, db
+		return syncDir(s.dir)
+	}
+}
+
+// add adds a block; data must not be changed until the transaction is done.
+func (x *sealer) add(first, last uint64, data []byte) error {
+	key := blockKey{first, last}
+	b, err := x.all.CreateBucketIfNotExists(key.bytes())
+	if err != nil {
+		return err
+	}
+	x.refs = append(x.refs, blockRef{first: first, last: last, segment: x.s.newest, key: key, at: place{0, len(data)}})
+	return b.Put(keyBlock, data)
+}
+
+// abandon closes the segment that is appended to, after an error.
+func (s *segments) abandon() error {
+	db := s.writer
+	s.writer, s.newest = nil, ""
+	return db.Close()
+}
+
+// finish closes the segment that is appended to, gives back what of its file is
+// not used, and adds an index: it need not be flushed, as without it the blocks
+// are found by looking.
+func (s *segments) finish() error {
+	if s.writer == nil {
+		return nil
+	}
+	name, path := s.newest, s.writer.Path()
+	var size int64
+	err := s.writer.View(func(tx *bbolt.Tx) error { size = tx.Size(); return nil })
+	if err = errors.Join(err, s.abandon()); err != nil {
+		return err
+	}
+	if err := os.Truncate(path, size); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.open(name); err != nil {
+		return err
+	}
+	refs, err := s.look(name)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(appendIndex(nil, refs))
+	s.weigh(name)
+	return errors.Join(err, f.Close())
+}
