@@ -1,0 +1,67 @@
+//go:build system
+
+package proof
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/buffer"
+)
+
+// verify records as an agent would that starts, and reports what waits.
+func (j job) verify(b *buffer.Buffer) error {
+	ds, err := b.Datastream(series[0])
+	if err != nil {
+		return err
+	}
+	v, q := value(j.Seed, ds, j.Clock)
+	obs := []agent.Observation{{Datastream: ds, Time: time.UnixMilli(j.Clock), Value: v, Quality: q}}
+	if err := b.Record(obs); err != nil {
+		return err
+	}
+	r := Report{
+		FirstMillis: float64(time.Now().UnixNano()-j.Started) / 1e6,
+		Seq:         obs[0].Seq, Epoch: b.Stats().Epoch, Waiting: map[string]Keys{},
+	}
+	if err := b.Commit(); err != nil { // nothing is pending in what follows
+		return err
+	}
+	j.read(b, &r)
+	if err := b.Commit(); err != nil { // a damaged block that was found is ledgered
+		return err
+	}
+	r.Ledger, r.Stats = b.Ledger(), b.Stats()
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(os.Stdout, "report %s\n", text); err != nil || j.Unclean {
+		return err
+	}
+	return b.Close()
+}
+
+// read collects what waits, and checks each value.
+func (j job) read(b *buffer.Buffer, r *Report) {
+	last := map[string]int64{}
+	for w := range b.Export() {
+		for _, city := range w.Cities {
+			of(r.Waiting, city).Add(w.Epoch.String(), w.Seq, w.Seq)
+		}
+		ms := w.Time.UnixMilli()
+		v, q := value(j.Seed, w.Datastream, ms)
+		series := w.Epoch.String() + " " + w.Datastream.Name
+		if w.Value != v || w.Quality&^agent.Restarted != q {
+			r.Wrong = append(r.Wrong, fmt.Sprintf("%s %d at %d: %v %v, want %v %v", series, w.Seq, ms, w.Value, w.Quality, v, q))
+		}
+		if ms <= last[series] {
+			r.Wrong = append(r.Wrong, fmt.Sprintf("%s %d at %d: not after %d", series, w.Seq, ms, last[series]))
+		}
+		last[series] = ms
+	}
+	r.Wrong = r.Wrong[:min(len(r.Wrong), 100)]
+}
