@@ -36,7 +36,8 @@ type job struct {
 	Backlog  bool          // the cities take little
 	NoAlarms bool          // which are committed one by one
 
-	// RefuseEarly makes the cities refuse also what is not on flash yet.
+	// RefuseEarly makes the cities take at once, and refuse some of what is not on
+	// flash yet.
 	RefuseEarly bool
 }
 

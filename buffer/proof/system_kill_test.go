@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func TestSystemProofRefusals(t *testing.T) {
 	n := number(t, "LAMPPOST_KILLS", kills)
 	c, _, err := b.kill(t.TempDir(), n)
 	summary(t, result{Name: "refusals", Size: n, Lost: lost(err), Duration: time.Since(begun).Seconds(),
-		Note: fmt.Sprintf("%d observations accepted", c.Accepted.Count())})
+		Note: fmt.Sprintf("%d observations accepted, %d and %d refused", c.Accepted.Count(), c.Refused["town"].Count(), c.Refused["lake"].Count())})
 	require.NoError(t, err)
 }
 
@@ -54,16 +55,8 @@ func (b *bench) kill(dir string, n int) (c *Claims, unclean int, err error) {
 		if i%8 == 7 {
 			j.Commits, j.Unclean = 5, i%16 == 7
 		}
-		p, err := b.start(j, c.Line)
-		if err != nil {
-			return c, unclean, err
-		}
-		if j.Commits == 0 {
-			time.Sleep(time.Millisecond + rand.N(60*time.Millisecond))
-			p.kill()
-			_ = p.end(timeLimit) // it was killed
-		} else if err := p.end(timeLimit); err != nil {
-			return c, unclean, fmt.Errorf("kill %d: the writer: %w: %s", i, err, &p.log)
+		if err := b.killOne(j, c); err != nil {
+			return c, unclean, fmt.Errorf("kill %d: %w", i, err)
 		}
 		r, err := b.verify(dir, c, i%2 == 0)
 		if err == nil {
@@ -77,4 +70,35 @@ func (b *bench) kill(dir string, n int) (c *Claims, unclean int, err error) {
 		}
 	}
 	return c, unclean, nil
+}
+
+// killOne runs a writer, and kills it unless it is to end by itself.
+func (b *bench) killOne(j job, c *Claims) error {
+	refused := make(chan struct{}, 1)
+	p, err := b.start(j, func(line string) {
+		c.Line(line)
+		if j.RefuseEarly && strings.HasPrefix(line, "refused ") {
+			select {
+			case refused <- struct{}{}:
+			default:
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if j.Commits > 0 {
+		if err := p.end(timeLimit); err != nil {
+			return fmt.Errorf("the writer: %w: %s", err, &p.log)
+		}
+		return nil
+	}
+	select {
+	case <-time.After(time.Millisecond + rand.N(60*time.Millisecond)):
+	case <-refused:
+		time.Sleep(rand.N(2 * time.Millisecond)) // before its ledger entry is on flash, or after
+	}
+	p.kill()
+	_ = p.end(timeLimit) // it was killed
+	return nil
 }

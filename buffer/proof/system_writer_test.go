@@ -97,9 +97,9 @@ type taker struct {
 
 // run takes until stop says so. What is in flight then stays so.
 func (c *taker) run(stop *atomic.Bool) {
-	away := c.r.IntN(3) == 0
+	away := c.r.IntN(3) == 0 && !c.job.RefuseEarly
 	for !stop.Load() {
-		if c.r.IntN(40) == 0 {
+		if c.r.IntN(40) == 0 && !c.job.RefuseEarly {
 			if away = !away; !away {
 				c.cursor.Connected()
 			}
@@ -147,10 +147,10 @@ func (c *taker) step() {
 
 // refuses tells whether the city will never take an observation.
 func (c *taker) refuses(seq uint64) bool {
-	if c.job.RefuseEarly {
-		return c.r.IntN(20) == 0
+	if safe := seq <= c.books.Stats().AcceptedTo; safe == c.job.RefuseEarly {
+		return false
 	}
-	return c.r.IntN(30) == 0 && seq <= c.books.Stats().AcceptedTo
+	return c.r.IntN(30) == 0 || c.job.RefuseEarly && c.r.IntN(3) == 0
 }
 
 // say tells what the city has, before the buffer knows: a city has it before its
