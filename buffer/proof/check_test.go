@@ -93,6 +93,16 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 	}
 }
 
+func TestCloneIsNoView(t *testing.T) {
+	c := claimed()
+	o := c.Clone()
+	for _, line := range []string{"recorded 00000000000000aa 501-501", "accepted 00000000000000aa 92-92", "delivered town 00000000000000aa 42-42", "refused town 00000000000000aa 43-43", "recorded 00000000000000aa 1-1"} {
+		o.Line(line)
+	}
+	assert.Equal(t, claimed(), c)
+	assert.NotEmpty(t, o.Reused)
+}
+
 func TestLineLeavesOutNonsense(t *testing.T) {
 	c := NewClaims()
 	for _, line := range []string{"", "recorded", "recorded 00aa 1-2", "accepted 00000000000000aa 2-1", "accepted 00000000000000aa 0-1", "accepted 00000000000000aa 1", "delivered 00000000000000aa 1-2", "said 00000000000000aa 1-2"} {

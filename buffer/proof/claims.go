@@ -2,6 +2,8 @@ package proof
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,6 +25,21 @@ func NewClaims() *Claims {
 		Recorded: Keys{}, Accepted: Keys{},
 		Delivered: map[string]Keys{}, Refused: map[string]Keys{}, highest: map[string]uint64{},
 	}
+}
+
+// Clone returns a copy.
+func (c *Claims) Clone() *Claims {
+	o := &Claims{
+		Recorded: c.Recorded.clone(), Accepted: c.Accepted.clone(), Reused: slices.Clone(c.Reused),
+		Delivered: map[string]Keys{}, Refused: map[string]Keys{}, highest: maps.Clone(c.highest),
+	}
+	for city, k := range c.Delivered {
+		o.Delivered[city] = k.clone()
+	}
+	for city, k := range c.Refused {
+		o.Refused[city] = k.clone()
+	}
+	return o
 }
 
 // Line takes one line: "recorded E A-B", "accepted E A-B", "delivered CITY E A-B"

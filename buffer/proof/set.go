@@ -99,3 +99,11 @@ func (k Keys) Minus(others ...Keys) Keys {
 	}
 	return out
 }
+
+func (k Keys) clone() Keys {
+	out := make(Keys, len(k))
+	for epoch, s := range k {
+		out[epoch] = slices.Clone(s)
+	}
+	return out
+}
