@@ -18,6 +18,7 @@ type Report struct {
 	Seq         uint64          `json:"seq"`
 	Waiting     map[string]Keys `json:"waiting"` // by city
 	Wrong       []string        `json:"wrong"`   // observations whose values nobody recorded
+	Failing     string          `json:"failing"` // why nothing could be written
 	Ledger      []agent.Notice  `json:"ledger"`
 	Stats       buffer.Stats    `json:"stats"`
 }
@@ -114,12 +115,15 @@ func checkCity(c *Claims, r Report, city string) error {
 	return err
 }
 
+// ErrMadeUp says that there are observations which nobody recorded so.
+var ErrMadeUp = errors.New("made up")
+
 // Sound returns what is wrong with what was found whatever the disk did: wrong
 // or invented values, Seqs used twice, books that do not add up.
 func Sound(c *Claims, r Report, cities []string) error {
 	var err error
 	if len(r.Wrong) > 0 {
-		err = fmt.Errorf("%d values are wrong: %s", len(r.Wrong), r.Wrong[0])
+		err = fmt.Errorf("%w: %d values: %s", ErrMadeUp, len(r.Wrong), r.Wrong[0])
 	}
 	if len(c.Reused) > 0 {
 		err = errors.Join(err, fmt.Errorf("Seqs were used twice: %s", strings.Join(c.Reused, ", ")))
@@ -127,9 +131,12 @@ func Sound(c *Claims, r Report, cities []string) error {
 	if r.Seq == 0 {
 		err = errors.Join(err, errors.New("nothing new was recorded"))
 	}
+	if r.Failing != "" {
+		err = errors.Join(err, fmt.Errorf("nothing can be written any more: %s", r.Failing))
+	}
 	for _, city := range cities {
 		if made := r.Waiting[city].Minus(c.Recorded); len(made) > 0 {
-			err = errors.Join(err, fmt.Errorf("%s: %d observations wait that nobody recorded: %s", city, made.Count(), show(made)))
+			err = errors.Join(err, fmt.Errorf("%w: %d observations wait for %s: %s", ErrMadeUp, made.Count(), city, show(made)))
 		}
 		i := slices.IndexFunc(r.Stats.Cities, func(s buffer.CityStats) bool { return s.Name == city })
 		if i < 0 {

@@ -66,9 +66,9 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 			k := r.Waiting["town"]
 			k.Add(epoch, 501, 501)
 			r.Stats.Cities[0].Waiting, r.Stats.Cities[0].Accepted = 51, 92
-		}, "town: 1 observations wait that nobody recorded"},
+		}, "made up: 1 observations wait for town: 00000000000000aa 501-501"},
 		{"a wrong value", func(_ *Claims, r *Report) { r.Wrong = []string{"7: 1, want 2"} },
-			"1 values are wrong: 7: 1, want 2"},
+			"made up: 1 values: 7: 1, want 2"},
 		{"a Seq twice", func(c *Claims, _ *Report) { c.Line("recorded 00000000000000aa 100-101\n") },
 			"Seqs were used twice: 00000000000000aa 100 after 500"},
 		{"books that do not add up", func(_ *Claims, r *Report) { r.Stats.Cities[0].Delivered = 39 },
@@ -81,6 +81,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 		{"ledgered on a disk that did what it said", func(_ *Claims, r *Report) {
 			r.Ledger = append(r.Ledger, agent.Notice{Kind: agent.NoticeLoss, Epoch: 0xaa, From: 50, To: 51, Cause: "damaged: not in the log"})
 		}, "town: 2 accepted observations were lost: damaged: not in the log"},
+		{"a disk that takes nothing", func(_ *Claims, r *Report) { r.Failing = "page 7 already freed" }, "nothing can be written any more: page 7"},
 		{"nothing new", func(_ *Claims, r *Report) { r.Seq = 0 }, "nothing new was recorded"},
 		{"a city that is not known", func(_ *Claims, r *Report) { r.Stats.Cities = nil }, "town: not in the books"},
 	}

@@ -3,6 +3,7 @@
 package proof
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -22,9 +23,14 @@ const kills = 200
 func TestSystemProofKills(t *testing.T) {
 	begun := time.Now()
 	n := number(t, "LAMPPOST_KILLS", kills)
-	c, unclean, err := newBench().kill(t.TempDir(), n)
+	c, unclean, err := newBench().kill(t.TempDir(), n-n/4)
+	alone := newBench()
+	alone.cities = alone.cities[:1]
+	one, more, err1 := alone.kill(t.TempDir(), n/4)
+	unclean, err = unclean+more, errors.Join(err, err1)
 	summary(t, result{Name: "kills", Size: n, Lost: lost(err), Duration: time.Since(begun).Seconds(), Note: fmt.Sprintf(
-		"%d observations recorded, %d accepted, %d unclean stops", c.Recorded.Count(), c.Accepted.Count(), unclean)})
+		"%d observations recorded, %d accepted, %d unclean stops",
+		c.Recorded.Count()+one.Recorded.Count(), c.Accepted.Count()+one.Accepted.Count(), unclean)})
 	require.NoError(t, err)
 	assert.Greater(t, unclean, n/3, "most kills were unclean stops")
 	assert.Greater(t, c.Accepted.Count(), uint64(n)*20, "the writers wrote")

@@ -58,7 +58,7 @@ func (b *bench) start(j job, hear func(string)) (*process, error) {
 	p := &process{cmd: exec.Command(b.binary)}
 	p.cmd.Env = append(append(os.Environ(), b.env...), jobKey+"="+string(text))
 	p.cmd.Stderr = &p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

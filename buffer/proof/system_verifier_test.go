@@ -4,6 +4,7 @@ package proof
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -27,19 +28,18 @@ func (j job) verify(b *buffer.Buffer) error {
 		FirstMillis: float64(time.Now().UnixNano()-j.Started) / 1e6,
 		Seq:         obs[0].Seq, Epoch: b.Stats().Epoch, Waiting: map[string]Keys{},
 	}
-	if err := b.Commit(); err != nil { // nothing is pending in what follows
-		return err
-	}
+	err = b.Commit() // nothing is pending in what follows
 	j.read(b, &r)
-	if err := b.Commit(); err != nil { // a damaged block that was found is ledgered
-		return err
+	// A damaged block that was found is ledgered.
+	if err = errors.Join(err, b.Commit()); err != nil {
+		r.Failing = err.Error() // the agent goes on, so it is no error of ours
 	}
 	r.Ledger, r.Stats = b.Ledger(), b.Stats()
 	text, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(os.Stdout, "report %s\n", text); err != nil || j.Unclean {
+	if _, err := fmt.Fprintf(os.Stdout, "report %s\n", text); err != nil || j.Unclean || r.Failing != "" {
 		return err
 	}
 	return b.Close()

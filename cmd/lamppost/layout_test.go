@@ -30,6 +30,8 @@ var layout = []struct {
 	{"agent/agenttest", []string{"agent"}, []string{"github.com/stretchr/testify/"}},
 	{"agent/*", []string{"agent"}, nil},
 	{"buffer", []string{"agent"}, []string{"go.etcd.io/bbolt", "golang.org/x/sys/", "github.com/klauspost/compress/zstd"}},
+	{"buffer/proof", []string{"agent", "buffer"}, nil},
+	{"buffer/faultdisk", nil, []string{"github.com/hanwen/go-fuse/v2/"}},
 	{"drivers", []string{"agent", "drivers/i2cbus", "drivers/gpioline", "drivers/serialline", "drivers/sim"}, nil},
 	{"drivers/i2cbus", []string{"agent"}, []string{"periph.io/x/conn/"}},
 	{"drivers/gpioline", nil, []string{"periph.io/x/conn/", "github.com/warthog618/go-gpiocdev", "golang.org/x/sys/"}},
@@ -56,6 +58,7 @@ var onlyIn = map[string][]string{
 	"github.com/coreos/go-systemd":    {"cmd/lamppost"},
 	"github.com/stretchr/testify":     {"agent/agenttest", "drivers/drivertest"},
 	"github.com/rogpeppe/go-internal": {},
+	"github.com/hanwen/":              {"buffer/faultdisk"},
 }
 
 // eachFile calls f for each Go file of the module that is no test.
