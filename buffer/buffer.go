@@ -41,11 +41,13 @@ type Options struct {
 	Strict      bool          // commit before anything is sent
 	MaxSize     int64         // bytes of the log at most; 0 means min(512 MB, half of the file system)
 	MinFree     int64         // bytes left free on the file system; 0 means max(16 MB, 2 % of it)
+	WriteBudget int64         // bytes a day that may be written: what is pending waits longer, a minute at most, to keep it; 0 is none
 	BootID      string        // the kernel's; another one is another boot, and so is each start without one
 	Witness     io.Writer     // told what is recorded and accepted as it becomes true; may be nil
 	Log         *slog.Logger
 
-	half, sparse int // sizes of the journal, in tests
+	half, sparse int    // sizes of the journal, in tests
+	root         string // where proc and sys are; "" means "/"
 }
 
 // City is a city as the buffer knows it.
@@ -59,6 +61,7 @@ type Buffer struct {
 	o     Options
 	store *store
 
+	meter    *meter          // nil while inspected
 	requests chan chan error // for the committer: commit now
 	kick     chan struct{}   // for the committer: look at the clock again
 	quit     chan struct{}
@@ -110,6 +113,7 @@ func Open(o Options) (*Buffer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("buffer: %w", err)
 	}
+	b.meter = newMeter(b.o)
 	// The new state is on flash before the first Seq is assigned: from here on a
 	// stop is unclean until Close says otherwise. While the disk takes nothing,
 	// an epoch that only memory knows keeps the keys unique.

@@ -48,6 +48,7 @@ func (b *Buffer) run() {
 
 // untilDue returns how long the next commit can wait.
 func (b *Buffer) untilDue() time.Duration {
+	every := b.interval()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -59,7 +60,7 @@ func (b *Buffer) untilDue() time.Duration {
 	}
 	earlier(b.moved, checkpointEvery)
 	earlier(b.counted, countEvery)
-	earlier(b.pendingSince(), b.o.CommitEvery)
+	earlier(b.pendingSince(), every)
 	if b.settled > 0 {
 		earlier(b.settleAt, settleEvery)
 		if b.settled >= settleRows {

@@ -16,10 +16,15 @@ type Stats struct {
 	AcceptedTo uint64      `json:"accepted_to"` // nothing up to this Seq is pending
 	LossWindow string      `json:"loss_window"` // how old a pending observation may get; "ram" while the disk takes nothing
 	Cities     []CityStats `json:"cities"`
-	LogBytes   int64       `json:"log_bytes"`
-	Commits    uint64      `json:"commits"` // since the start
-	LastStop   string      `json:"last_stop"`
-	Failing    string      `json:"failing,omitempty"` // why the disk takes nothing
+	// CommitEvery is how long a pending observation waits for its commit at
+	// present, and Stretched says why that is longer than configured, if it is.
+	CommitEvery string `json:"commit_every"`
+	Stretched   string `json:"stretched,omitempty"`
+	LogBytes    int64  `json:"log_bytes"`
+	Commits     uint64 `json:"commits"` // since the start
+	LastStop    string `json:"last_stop"`
+	Failing     string `json:"failing,omitempty"` // why the disk takes nothing
+	Wear        *Wear  `json:"wear,omitempty"`    // of the running agent
 }
 
 // CityStats are the books of one city.
@@ -36,6 +41,7 @@ type CityStats struct {
 
 // Stats returns the books.
 func (b *Buffer) Stats() Stats {
+	every, why, wear := b.meter.inForce(b.o.CommitEvery)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	last := b.next - 1
@@ -44,8 +50,9 @@ func (b *Buffer) Stats() Stats {
 	epoch, _ := b.epochOf(last + 1)
 	s := Stats{
 		Epoch: epoch.String(), Accepted: accepted.count(), Pending: pending.count(),
-		AcceptedTo: last, LossWindow: b.o.CommitEvery.String(), LogBytes: b.store.segments.size(),
+		AcceptedTo: last, LossWindow: every.String(), LogBytes: b.store.segments.size(),
 		Commits: b.commits, LastStop: b.lastStop(),
+		CommitEvery: every.String(), Stretched: why, Wear: wear,
 	}
 	if len(pending) > 0 {
 		s.AcceptedTo = pending[0].From - 1
