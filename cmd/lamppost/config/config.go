@@ -47,6 +47,7 @@ type Buffer struct {
 	Dir         string        `doc:"where observations are kept"`
 	MaxSize     Size          `doc:"bytes they may take: \"512MB\"; the smaller of that and half of the file system if left out"`
 	MinFree     Size          `doc:"bytes left free on the file system; the larger of 16MB and 2 % of it if left out"`
+	WriteBudget Size          `doc:"bytes a day that may be written: to keep it, observations are on flash later, by a minute at most, but for alarms; none if left out"`
 	CommitEvery time.Duration `doc:"how old an observation may get before it is on flash"`
 	Durability  string        `doc:"default, or strict: on flash before it is sent"`
 }
@@ -178,8 +179,14 @@ func (c *Config) buffer(d *decoder, table map[string]any) {
 	if b.Durability != "default" && b.Durability != "strict" {
 		d.mistake(at.key("durability"), "durability = %q: want default or strict", b.Durability)
 	}
-	if b.MaxSize != 0 && b.MaxSize < 1<<20 {
+	if b.MaxSize != 0 && b.MaxSize < 1e6 {
 		d.mistake(at.key("max_size"), "max_size: want 1MB or more")
+	}
+	switch {
+	case b.WriteBudget != 0 && b.WriteBudget < 1e6:
+		d.mistake(at.key("write_budget"), "write_budget: want 1MB or more")
+	case b.WriteBudget != 0 && b.Durability == "strict":
+		d.mistake(at.key("write_budget"), "write_budget: with durability = \"strict\" nothing can wait to keep it; leave one of them out")
 	}
 }
 

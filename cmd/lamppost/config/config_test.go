@@ -87,6 +87,14 @@ func TestParse(t *testing.T) {
 	assert.EqualValues(t, 100, c.Cities[0].Rate)
 }
 
+// The smallest size that a message names is taken.
+func TestSmallestSizes(t *testing.T) {
+	c, err := Parse("x.toml", []byte("[thing]\nid = \"a\"\n[buffer]\nmax_size = \"1MB\"\nwrite_budget = \"1MB\"\n[[sensor]]\nname = \"b\"\ndriver = \"sht4x\""), catalog)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1e6, c.Buffer.MaxSize)
+	assert.EqualValues(t, 1e6, c.Buffer.WriteBudget)
+}
+
 func TestDefaults(t *testing.T) {
 	c, err := Parse("x.toml", []byte("[thing]\nid = \"a\"\n[[sensor]]\nname = \"b\"\ndriver = \"sht4x\""), catalog)
 	require.NoError(t, err)
@@ -108,6 +116,8 @@ func TestMistakes(t *testing.T) {
 		{`max_size = "64MB"`, `max_size = "64 parsecs"`, `want a size such as "512MB"`},
 		{`max_size = "64MB"`, `max_size = -1`, `want a size such as "512MB"`},
 		{`max_size = "64MB"`, `max_size = "999kB"`, "want 1MB or more"},
+		{`max_size = "64MB"`, `write_budget = "50"`, "write_budget: want 1MB or more"},
+		{`max_size = "64MB"`, `write_budget = "50MB"`, "write_budget: with durability = \"strict\" nothing can wait"},
 		{`commit_every = "10s"`, `commit_every = 10`, `want a duration such as "30s"`},
 		{`commit_every = "10s"`, `commit_every = "2h"`, "want 100ms to 1h"},
 		{`durability = "strict"`, `durability = "high"`, "want default or strict"},
