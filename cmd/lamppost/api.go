@@ -13,19 +13,22 @@ import (
 
 // status is what lamppost status prints.
 type status struct {
-	Running    bool                 `json:"running"`
-	Thing      string               `json:"thing"`
-	Accepted   uint64               `json:"accepted"`
-	Pending    uint64               `json:"pending"`
-	Epoch      string               `json:"epoch"`
-	AcceptedTo uint64               `json:"accepted_to"`
-	LossWindow string               `json:"loss_window"`
-	Failing    string               `json:"failing,omitempty"` // why the disk takes nothing
-	LastStop   string               `json:"last_stop"`
-	Clock      string               `json:"clock,omitempty"`
-	Uptime     int64                `json:"uptime"` // seconds
-	Cities     []cityStatus         `json:"cities"`
-	Sensors    []agent.SensorStatus `json:"sensors"`
+	Running     bool                 `json:"running"`
+	Thing       string               `json:"thing"`
+	Accepted    uint64               `json:"accepted"`
+	Pending     uint64               `json:"pending"`
+	Epoch       string               `json:"epoch"`
+	AcceptedTo  uint64               `json:"accepted_to"`
+	LossWindow  string               `json:"loss_window"`
+	CommitEvery string               `json:"commit_every"`        // in force
+	Stretched   string               `json:"stretched,omitempty"` // why that is longer than configured
+	Failing     string               `json:"failing,omitempty"`   // why the disk takes nothing
+	LastStop    string               `json:"last_stop"`
+	Wear        *buffer.Wear         `json:"wear,omitempty"` // of the card
+	Clock       string               `json:"clock,omitempty"`
+	Uptime      int64                `json:"uptime"` // seconds
+	Cities      []cityStatus         `json:"cities"`
+	Sensors     []agent.SensorStatus `json:"sensors"`
 }
 
 // cityStatus holds to accepted = delivered + waiting + ledgered, where accepted
@@ -50,6 +53,7 @@ func bookStatus(s buffer.Stats) status {
 	out := status{
 		Accepted: s.Accepted, Pending: s.Pending, Epoch: s.Epoch, AcceptedTo: s.AcceptedTo,
 		LossWindow: s.LossWindow, Failing: s.Failing, LastStop: s.LastStop,
+		CommitEvery: s.CommitEvery, Stretched: s.Stretched, Wear: s.Wear,
 	}
 	for _, c := range s.Cities {
 		out.Cities = append(out.Cities, cityStatus{
@@ -84,6 +88,14 @@ func (g *gateway) handler() http.Handler {
 	mux.HandleFunc("GET /read", g.serveRead)
 	mux.HandleFunc("GET /buffer/stat", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.buffer.Stats()) })
 	mux.HandleFunc("GET /buffer/ledger", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.buffer.Ledger()) })
+	mux.HandleFunc("GET /buffer/verify", func(w http.ResponseWriter, _ *http.Request) {
+		r, err := g.buffer.Verify()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		answer(w, r)
+	})
 	mux.HandleFunc("GET /buffer/export", func(w http.ResponseWriter, r *http.Request) {
 		_ = export(w, g.buffer, r.URL.Query().Has("refused")) // who asked is gone
 	})

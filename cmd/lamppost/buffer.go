@@ -23,21 +23,32 @@ func bufferCommand() *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(bufferStat(), bufferExport(), bufferLedger(), bufferForget())
+	cmd.AddCommand(bufferStat(), bufferVerify(), bufferExport(), bufferLedger(), bufferForget())
 	return cmd
 }
 
-// withBuffer asks the running agent or, if there is none, the buffer's file.
-func withBuffer(path string, running func(*control.Client) error, stopped func(*buffer.Buffer) error) error {
-	cfg, err := config.Load(path, catalog)
-	if err != nil {
-		return err
+// A source says where a command finds the buffer that it reads.
+type source struct{ config, from *string }
+
+func sourceFlags(cmd *cobra.Command) source {
+	return source{configFlag(cmd), cmd.Flags().String("from", "", "read the buffer in this `folder`, such as that of a card of another gateway")}
+}
+
+// read asks the running agent or, if there is none, the buffer's file.
+func (s source) read(running func(*control.Client) error, stopped func(*buffer.Buffer) error) error {
+	dir := *s.from
+	if dir == "" {
+		cfg, err := config.Load(*s.config, catalog)
+		if err != nil {
+			return err
+		}
+		err = running(control.NewClient(socketPath(cfg)))
+		if !errors.Is(err, control.ErrNotRunning) {
+			return err
+		}
+		dir = cfg.Buffer.Dir
 	}
-	err = running(control.NewClient(socketPath(cfg)))
-	if !errors.Is(err, control.ErrNotRunning) {
-		return err
-	}
-	b, err := buffer.Inspect(cfg.Buffer.Dir)
+	b, err := buffer.Inspect(dir)
 	if err != nil {
 		return err
 	}
@@ -46,10 +57,10 @@ func withBuffer(path string, running func(*control.Client) error, stopped func(*
 
 func bufferStat() *cobra.Command {
 	cmd := &cobra.Command{Use: "stat", Short: "print how much is where", Args: noArgs}
-	path, asJSON := configFlag(cmd), jsonFlag(cmd)
+	from, asJSON := sourceFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var s buffer.Stats
-		err := withBuffer(*path, func(c *control.Client) error { return c.Get(cmd.Context(), "/buffer/stat", &s) },
+		err := from.read(func(c *control.Client) error { return c.Get(cmd.Context(), "/buffer/stat", &s) },
 			func(b *buffer.Buffer) error { s = b.Stats(); return nil })
 		if err != nil {
 			return err
@@ -76,7 +87,7 @@ in the order of their numbers, with the names of those cities. With --refused it
 prints those that a city will never take, with the reasons. It changes nothing.`,
 		Args: noArgs,
 	}
-	path := configFlag(cmd)
+	from := sourceFlags(cmd)
 	refused := cmd.Flags().Bool("refused", false, "what was refused instead of what waits")
 	_ = cmd.Flags().Bool("json", true, "print JSON; there is nothing else")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -84,7 +95,7 @@ prints those that a city will never take, with the reasons. It changes nothing.`
 		if *refused {
 			query = "?refused"
 		}
-		return withBuffer(*path, func(c *control.Client) error {
+		return from.read(func(c *control.Client) error {
 			return c.Stream(cmd.Context(), "/buffer/export"+query, cmd.OutOrStdout())
 		},
 			func(b *buffer.Buffer) error { return export(cmd.OutOrStdout(), b, *refused) })
@@ -139,10 +150,10 @@ loss window's worth of observations can have been lost, and none of them was
 accepted.`,
 		Args: noArgs,
 	}
-	path, asJSON := configFlag(cmd), jsonFlag(cmd)
+	from, asJSON := sourceFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var entries []agent.Notice
-		err := withBuffer(*path, func(c *control.Client) error { return c.Get(cmd.Context(), "/buffer/ledger", &entries) },
+		err := from.read(func(c *control.Client) error { return c.Get(cmd.Context(), "/buffer/ledger", &entries) },
 			func(b *buffer.Buffer) error { entries = b.Ledger(); return nil })
 		if err != nil {
 			return err

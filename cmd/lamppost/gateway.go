@@ -84,7 +84,7 @@ func (g *gateway) openBuffer(witness io.Writer) error {
 	b := g.cfg.Buffer
 	o := buffer.Options{
 		Dir: b.Dir, Thing: g.cfg.Thing.ID, CommitEvery: b.CommitEvery, Strict: b.Durability == "strict",
-		MaxSize: int64(b.MaxSize), MinFree: int64(b.MinFree), BootID: bootID(), Witness: witness, Log: g.log,
+		MaxSize: int64(b.MaxSize), MinFree: int64(b.MinFree), WriteBudget: int64(b.WriteBudget), BootID: bootID(), Witness: witness, Log: g.log,
 	}
 	for _, c := range g.cfg.Cities {
 		o.Cities = append(o.Cities, buffer.City{Name: c.Name, From: c.From})

@@ -19,8 +19,10 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "print how the agent is doing, and its books",
 		Long: `Status prints the books, the cities and the sensors. For each city
-accepted = delivered + waiting + ledgered. If no agent runs, it prints the books
-as they are on flash and exits with 1.`,
+accepted = delivered + waiting + ledgered. Wear is what the agent wrote to the
+card since it started, and what that comes to in a day; an eMMC also tells how
+much of its life is used. If no agent runs, status prints the books as they are
+on flash and exits with 1.`,
 		Args: noArgs,
 	}
 	path, asJSON := configFlag(cmd), jsonFlag(cmd)
@@ -56,12 +58,18 @@ func (s status) show(out io.Writer) error {
 	fmt.Fprintf(w, "thing\t%s\n", s.Thing)
 	fmt.Fprintf(w, "accepted\t%d\n", s.Accepted)
 	fmt.Fprintf(w, "pending\t%d\tat most %s old\n", s.Pending, s.LossWindow)
+	if s.Stretched != "" {
+		fmt.Fprintf(w, "commit\tevery %s\tstretched by %s\n", s.CommitEvery, s.Stretched)
+	}
 	fmt.Fprintf(w, "epoch\t%s\tup to %d\n", s.Epoch, s.AcceptedTo)
 	if s.Failing != "" {
 		fmt.Fprintf(w, "disk\t%s\n", s.Failing)
 	}
 	if s.Clock != "" {
 		fmt.Fprintf(w, "clock\t%s\n", s.Clock)
+	}
+	if s.Wear != nil {
+		showWear(w, *s.Wear)
 	}
 	fmt.Fprintf(w, "last stop\t%s\n", s.LastStop)
 	if err := w.Flush(); err != nil {
@@ -80,6 +88,41 @@ func (s status) show(out io.Writer) error {
 	}
 	return w.Flush()
 }
+
+// showWear says what writing does to the card.
+func showWear(w io.Writer, x buffer.Wear) {
+	over := (time.Duration(x.Over) * time.Second).String()
+	fmt.Fprintf(w, "wear\t%s\t%s a day, over %s\n", megabytes(x.Written), megabytes(x.PerDay), over)
+	if x.Device != "" {
+		fmt.Fprintf(w, "\t%s\t%s a day, written by all\n", x.Device, megabytes(x.DevicePerDay))
+	}
+	if x.Budget > 0 {
+		fmt.Fprintf(w, "\tbudget\t%s of %s today\n", megabytes(x.Today), megabytes(x.Budget))
+	}
+	if l := x.Life; l != nil {
+		fmt.Fprintf(w, "\tlife\t%s\n", lifeText(*l))
+	}
+	if x.Err != "" {
+		fmt.Fprintf(w, "\tnot counted\t%s\n", x.Err)
+	}
+}
+
+// lifeText says what a card says of itself.
+func lifeText(l buffer.Life) string {
+	text := "not told"
+	switch {
+	case l.Used > 100:
+		text = "past its end"
+	case l.Used > 0:
+		text = fmt.Sprintf("%d to %d %% used", l.Used-10, l.Used)
+	}
+	if l.Reserve != "" {
+		text += ", reserve " + l.Reserve
+	}
+	return text
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // link says how the connection is.
 func (c cityStatus) link() string {
