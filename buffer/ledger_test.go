@@ -15,6 +15,7 @@ func TestLedgerIsBoundedWhenAllIsRefused(t *testing.T) {
 	fill(t, b)
 	record(t, b, temperature, 3*refusedRows)
 	c := b.Cursor("a")
+	c.Settle(c.Backlog(1), nil)
 	for batch := c.Backlog(1000); len(batch.Observations) > 0; batch = c.Backlog(1000) {
 		reasons := make(map[uint64]string)
 		for i, s := range numbers(batch) {

@@ -58,7 +58,7 @@ func (b *Buffer) backlog(set ranges) iter.Seq[agent.Batch] {
 	return func(yield func(agent.Batch) bool) {
 		all := newCursor(b, cityState{Owed: set})
 		for {
-			batch := all.Backlog(blockRows)
+			batch := all.Backlog(exportRows)
 			if len(batch.Observations) == 0 || !yield(batch) {
 				return
 			}
@@ -83,11 +83,16 @@ func (b *Buffer) held() held {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h := held{
-		blocks: len(b.blocks), files: 1,
+		blocks: len(b.blocks), files: 2, // the journal and the books
 		lacking:  b.lacking(1, b.next-1).minus(b.pending()),
 		owed:     make(map[string]ranges),
 		ledgered: make(map[string]ranges),
 		ledger:   slices.Clone(b.notices),
+	}
+	for i, ref := range b.blocks {
+		if ref.segment != "" && (i == 0 || ref.segment != b.blocks[i-1].segment) {
+			h.files++
+		}
 	}
 	for _, c := range b.cities {
 		h.owed[c.s.Name] = slices.Clone(c.s.Owed)

@@ -1,9 +1,8 @@
 package buffer
 
 import (
-	"bytes"
 	"math/rand/v2"
-	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -22,8 +21,8 @@ func verified(t *testing.T, b *Buffer) Report {
 	return r
 }
 
-// found returns what Verify finds.
-func found(t *testing.T, b *Buffer) []string {
+// findings returns what Verify finds.
+func findings(t *testing.T, b *Buffer) []string {
 	t.Helper()
 	r, err := b.Verify()
 	require.NoError(t, err)
@@ -44,7 +43,7 @@ func TestVerifyOfGoodBooks(t *testing.T) {
 	r, err := Inspect(dir)
 	require.NoError(t, err)
 	defer r.Close()
-	assert.Equal(t, Report{Observations: 40, Blocks: 2, Files: 1, Findings: []string{}}, verified(t, r))
+	assert.Equal(t, Report{Observations: 40, Blocks: 2, Files: 2, Findings: []string{}}, verified(t, r))
 }
 
 func TestVerifyOfAClosedBuffer(t *testing.T) {
@@ -95,9 +94,7 @@ func reopen(t *testing.T, b *Buffer, cities ...string) *Buffer {
 // What memory let go while the disk took nothing was never accepted.
 func TestVerifyAfterAFullDisk(t *testing.T) {
 	b := open(t, options(t.TempDir(), "a"))
-	b.mu.Lock()
-	b.o.MinFree = 1 << 62
-	b.mu.Unlock()
+	fill(t, b)
 	record(t, b, temperature, maxPendingRows+10)
 	require.NotEmpty(t, b.Ledger())
 	verified(t, b)
@@ -106,8 +103,9 @@ func TestVerifyAfterAFullDisk(t *testing.T) {
 // What is pending is not accepted yet, and with strict it cannot be sent.
 func TestVerifyOfWhatIsPending(t *testing.T) {
 	o := options(t.TempDir(), "a")
-	o.Strict, o.MinFree = true, 1<<62
+	o.Strict = true
 	b := open(t, o)
+	fill(t, b)
 	record(t, b, temperature, 10)
 	require.EqualValues(t, 10, b.Stats().Pending)
 	verified(t, b)
@@ -155,55 +153,47 @@ func TestVerifyWhileAllMoves(t *testing.T) {
 
 func TestVerifyFindsADamagedBlock(t *testing.T) {
 	dir := t.TempDir()
-	b := open(t, options(dir, "a", "b"))
-	for range 3 {
+	for range 3 { // each start seals what the last run left
+		b := open(t, options(dir, "a", "b"))
 		record(t, b, temperature, 10)
-		require.NoError(t, b.Commit())
+		require.NoError(t, b.Close())
 	}
-	block, err := b.disk.block(b.blocks[1])
-	require.NoError(t, err)
-	path := b.disk.path
+	b := open(t, options(dir, "a", "b"))
+	damaged := b.blocks[1].segment
 	require.NoError(t, b.Close())
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	wrong := bytes.Clone(block)
-	wrong[5] ^= 4
-	// All copies: free pages may still have older ones.
-	require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(data, block, wrong), 0o600))
+	flip(t, filepath.Join(dir, damaged), []byte(blobMagic+"B"), blobHeader+20)
 
 	r, err := Inspect(dir)
 	require.NoError(t, err)
-	findings := found(t, r)
+	inspected := findings(t, r)
 	require.NoError(t, r.Close())
-	require.Len(t, findings, 1)
-	assert.Contains(t, findings[0], "10 observations from 11 to 20 cannot be read")
+	require.Len(t, inspected, 1)
+	assert.Contains(t, inspected[0], "10 observations from 11 to 20")
 
 	b = open(t, options(dir, "a", "b"))
-	assert.Equal(t, findings, found(t, b), "an inspection has changed nothing")
+	assert.Equal(t, inspected, findings(t, b), "an inspection has changed nothing")
 	verified(t, b) // now it is in the ledger: the books close
 	assert.EqualValues(t, 10, closes(t, b).Cities[0].Ledgered)
 }
 
-// A file that cannot be asked is a finding, and no loss.
+// Files that cannot be asked are a finding, and no loss.
 func TestVerifyFindsWhatCannotBeAskedFor(t *testing.T) {
 	b := open(t, options(t.TempDir(), "a"))
 	recordNoise(t, b, 2*keepRows)
 	require.NoError(t, b.Commit())
 	b.mu.Lock()
 	b.tail = nil
-	db := b.disk.db
-	b.disk.db = nil
+	b.store.broken = assert.AnError
 	b.retryAt = time.Now().Add(time.Hour)
 	b.mu.Unlock()
 
-	findings := found(t, b)
+	all := findings(t, b)
 
 	b.mu.Lock()
-	b.disk.db = db
+	b.store.broken = nil
 	b.mu.Unlock()
-	require.Len(t, findings, 2)
-	assert.Contains(t, findings[0], "what was refused cannot be read")
-	assert.Equal(t, "8192 observations from 1 to 8192 wait and cannot be read", findings[1])
+	require.Len(t, all, 1)
+	assert.Equal(t, "8192 observations from 1 to 8192 wait and cannot be read", all[0])
 	verified(t, b)
 }
 
@@ -256,7 +246,7 @@ func TestVerifyFindsWrongBooks(t *testing.T) {
 			tt.wrong(b)
 			b.mu.Unlock()
 
-			assert.Contains(t, found(t, b), tt.want)
+			assert.Contains(t, findings(t, b), tt.want)
 		})
 	}
 }
