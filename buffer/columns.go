@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
-	"math"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
@@ -38,6 +37,7 @@ type codec struct {
 	ranks   []uint32  // of each column as it came, which it is by id
 	times   []int64   // in ms, column by column
 	values  []float64 // likewise
+	steps   []int64   // the values of a column
 	merge   merger
 }
 
@@ -103,13 +103,13 @@ func (c *codec) appendColumns(rows []row) {
 		c.body = binary.AppendUvarint(c.body, uint64(col.rows))
 		id = col.ds.ID
 		times := c.times[col.at-col.rows : col.at]
-		if slices.Equal(times, before) {
-			c.body = append(c.body, 1) // parts that are read together have their times in common
+		if slices.Equal(times, before) { // parts that are read together have their times in common
+			c.body = append(c.body, timesShared)
 		} else {
-			c.body = appendTimes(append(c.body, 0), times)
+			c.body = appendTimes(c.body, times)
 		}
 		before = times
-		c.body = appendValues(c.body, c.values[col.at-col.rows:col.at], scaleOf(col.ds))
+		c.body = c.appendValues(c.body, c.values[col.at-col.rows:col.at], scaleOf(col.ds))
 	}
 	if natural {
 		c.body = append(c.body, 0)
@@ -186,37 +186,6 @@ func (c *codec) sort(rows []row) {
 // grown returns s with n elements, whatever they are.
 func grown[T any](s []T, n int) []T {
 	return slices.Grow(s[:0], n)[:n]
-}
-
-// appendTimes writes differences of differences.
-func appendTimes(b []byte, times []int64) []byte {
-	var last, step int64
-	for _, t := range times {
-		b = binary.AppendUvarint(b, zigzag(t-last-step))
-		step, last = t-last, t
-	}
-	return b
-}
-
-// appendValues writes steps of the resolution as differences or, if a value is
-// none, the bits of all.
-func appendValues(b []byte, values []float64, scale float64) []byte {
-	start := len(b)
-	b = append(b, 0)
-	var last int64
-	for _, v := range values {
-		n, exact := steps(v, scale)
-		if !exact {
-			b = append(b[:start], 1)
-			for _, v := range values {
-				b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
-			}
-			return b
-		}
-		b = binary.AppendUvarint(b, zigzag(n-last))
-		last = n
-	}
-	return b
 }
 
 // appendOrder writes of each row which column it is of.

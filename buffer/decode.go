@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"math"
 	"slices"
 	"time"
 
@@ -82,68 +81,14 @@ func (c *codec) readColumns(d *decoder, rows []row, streams map[uint32]*agent.Da
 // readColumn reads the times and values of the last of the columns.
 func (c *codec) readColumn(d *decoder) {
 	col := &c.columns[len(c.columns)-1]
-	if d.byte() == 0 {
-		d.times(c.times[col.at : col.at+col.rows])
+	if form := d.byte(); form != timesShared {
+		d.times(c.times[col.at:col.at+col.rows], form)
+	} else if before := len(c.columns) - 2; before >= 0 && c.columns[before].rows == col.rows {
+		col.times = c.columns[before].times
 	} else {
-		if len(c.columns) == 1 || c.columns[len(c.columns)-2].rows != col.rows {
-			d.bad = true
-			return
-		}
-		col.times = c.columns[len(c.columns)-2].times
+		d.bad = true
 	}
-	values := c.values[col.at : col.at+col.rows]
-	if d.byte() == 0 {
-		d.values(values, scaleOf(col.ds))
-		return
-	}
-	bits := d.bytes(8 * uint64(len(values)))
-	if bits == nil {
-		return
-	}
-	for i := range values {
-		values[i] = math.Float64frombits(binary.LittleEndian.Uint64(bits[8*i:]))
-	}
-}
-
-func (d *decoder) times(into []int64) {
-	var last, step int64
-	b := d.b
-	for i := range into {
-		v, n := shortUvarint(b)
-		if n <= 0 {
-			d.bad = true
-			return
-		}
-		b = b[n:]
-		step += unzigzag(v)
-		last += step
-		into[i] = last
-	}
-	d.b = b
-}
-
-func (d *decoder) values(into []float64, scale float64) {
-	var last int64
-	b := d.b
-	for i := range into {
-		v, n := shortUvarint(b)
-		if n <= 0 || scale == 0 {
-			d.bad = true
-			return
-		}
-		b = b[n:]
-		last += unzigzag(v)
-		into[i] = float64(last) / scale
-	}
-	d.b = b
-}
-
-// shortUvarint is binary.Uvarint for numbers that are mostly below 128.
-func shortUvarint(b []byte) (uint64, int) {
-	if len(b) > 0 && b[0] < 0x80 {
-		return uint64(b[0]), 1
-	}
-	return binary.Uvarint(b)
+	d.values(c.values[col.at:col.at+col.rows], scaleOf(col.ds))
 }
 
 // readOrder finds of each row its column.
