@@ -3,6 +3,7 @@ package buffer
 import (
 	"compress/gzip"
 	"encoding/csv"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -76,10 +77,12 @@ var recordedSets = []string{
 func inOneLog(b *testing.B) []row {
 	var all []row
 	for i, name := range recordedSets {
-		for _, r := range recorded(b, name) {
-			ds := *r.Datastream
+		rows := recorded(b, name)
+		for _, ds := range streamsOf(rows) {
 			ds.ID += uint32(100 * i)
-			r.Datastream, r.Seq = &ds, uint64(len(all)+1)
+		}
+		for _, r := range rows {
+			r.Seq = uint64(len(all) + 1)
 			all = append(all, r)
 		}
 	}
@@ -100,7 +103,8 @@ func BenchmarkBlock(b *testing.B) {
 	for _, name := range recordedSets[:2] {
 		sets[strings.TrimSuffix(filepath.Base(name), ".csv.gz")] = recorded(b, name)
 	}
-	for name, rows := range sets {
+	for _, name := range slices.Sorted(maps.Keys(sets)) {
+		rows := sets[name]
 		for _, n := range []int{50, 2000, 30_000} {
 			b.Run(name+"/"+strconv.Itoa(n), func(b *testing.B) { benchmarkBlocks(b, rows, n) })
 		}
