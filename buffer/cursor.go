@@ -20,6 +20,7 @@ type Cursor struct {
 
 	cached blockRef // the block last read
 	rows   []row
+	oldest agent.Observation // that waits, as last asked for
 }
 
 func newCursor(b *Buffer, s cityState) *Cursor {
@@ -82,7 +83,11 @@ func (c *Cursor) Live(limit int) agent.Batch {
 func (c *Cursor) Backlog(limit int) agent.Batch {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	return c.lane(1, min(c.live-1, c.b.sendable()), limit)
+	batch := c.lane(1, min(c.live-1, c.b.sendable()), limit)
+	if len(batch.Observations) == 0 {
+		c.cached, c.rows = blockRef{}, nil // a block takes megabytes
+	}
+	return batch
 }
 
 // lane hands out what is wanted first from from to end.
@@ -204,7 +209,8 @@ func (c *Cursor) read(from, to uint64) ([]row, error) {
 		return nil, nil
 	}
 	if ref != c.cached || c.rows == nil {
-		rows, err := c.b.readBlock(ref)
+		c.cached = blockRef{}
+		rows, err := c.b.readBlock(ref, c.rows)
 		if err != nil {
 			return nil, err
 		}
@@ -246,9 +252,9 @@ func (b *Buffer) blockAt(seq uint64) (blockRef, bool) {
 
 // readBlock reads and decodes a block. One that is damaged is taken out of the
 // log, kept aside and ledgered: then there are no rows. One that could not be
-// asked for is an error.
-func (b *Buffer) readBlock(ref blockRef) ([]row, error) {
-	rows, err := b.store.rows(ref, &b.reader, b.streams, nil)
+// asked for is an error. What into holds is written over.
+func (b *Buffer) readBlock(ref blockRef, into []row) ([]row, error) {
+	rows, err := b.store.rows(ref, &b.reader, b.streams, into[:0])
 	if err == nil {
 		return rows, nil
 	}

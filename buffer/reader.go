@@ -23,7 +23,7 @@ func (r *reader) frame(j *journal, at place, streams map[uint32]*agent.Datastrea
 }
 
 // block returns the rows of a sealed block.
-func (r *reader) block(s *segments, ref blockRef, streams map[uint32]*agent.Datastream) ([]row, error) {
+func (r *reader) block(s *segments, ref blockRef, streams map[uint32]*agent.Datastream, into []row) ([]row, error) {
 	content, err := s.block(ref)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (r *reader) block(s *segments, ref blockRef, streams map[uint32]*agent.Data
 	if err != nil {
 		return nil, err
 	}
-	return r.codec.decode(rest, streams)
+	return r.codec.decodeInto(into, rest, streams)
 }
 
 // seal encodes rows as a sealed block.

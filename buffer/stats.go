@@ -88,10 +88,13 @@ func (c *Cursor) stats(accepted ranges) CityStats {
 	if len(c.s.Owed) > 0 {
 		s.Since = c.s.Owed[0].From
 	}
-	if len(waiting) > 0 {
+	if len(waiting) > 0 && c.oldest.Seq != waiting[0].From {
 		if rows, err := c.read(waiting[0].From, waiting[0].From); err == nil && len(rows) > 0 {
-			s.Oldest = rows[0].Time
+			c.oldest = rows[0].Observation
 		}
+	}
+	if len(waiting) > 0 && c.oldest.Seq == waiting[0].From {
+		s.Oldest = c.oldest.Time
 	}
 	return s
 }

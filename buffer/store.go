@@ -219,7 +219,7 @@ func (s *store) rows(ref blockRef, r *reader, streams map[uint32]*agent.Datastre
 	if ref.segment == "" {
 		into, err = r.frame(s.journal, ref.at, streams, into)
 	} else {
-		into, err = r.block(s.segments, ref, streams)
+		into, err = r.block(s.segments, ref, streams, into)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("rows from %d: %w", ref.first, err)
