@@ -45,6 +45,9 @@ func (c *Cursor) keepRefused(o agent.Observation, reason string) {
 func (b *Buffer) settle(set ranges) {
 	if high := set.between(b.flushed+1, forever); len(high) > 0 {
 		accepted := high.minus(b.lacking(high[0].From, high[len(high)-1].To)).minus(b.early)
+		for _, c := range b.cities {
+			accepted = accepted.minus(c.s.Ledgered) // its entry is not on flash yet
+		}
 		b.early.union(accepted)
 		b.witness("accepted", accepted)
 	}
