@@ -31,7 +31,6 @@ type frame struct {
 const (
 	frameCommit = iota // rows and what a commit changed
 	frameRows          // rows of a commit whose frameCommit follows, or that were moved
-	frameBooks         // all books after a commit
 )
 
 // Of a frame's bytes.

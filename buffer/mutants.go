@@ -7,5 +7,5 @@ const (
 	noFlush        = "no-flush"         // says accepted and leaves it to the kernel
 	ackBeforeFlush = "ack-before-flush" // says accepted when it is recorded
 	forgetWindow   = "forget-window"    // says nothing after an unclean stop
-	noCRC          = "no-crc"           // believes what it reads
+	noCRC          = "no-crc"           // believes what it reads, whole or not
 )
