@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -54,6 +55,10 @@ func serve(mount, image, log string) error {
 	}
 	fmt.Println("ready")
 	_, err = io.Copy(io.Discard, os.Stdin)
-	err = errors.Join(err, server.Unmount())
+	if server.Unmount() != nil {
+		// Somebody still has the disk. What he waits for is given up here: if this
+		// process held the last of the mounts, it could not end before its own answer.
+		_ = syscall.Unmount(mount, syscall.MNT_FORCE)
+	}
 	return errors.Join(err, rec.flush(), f.Close())
 }

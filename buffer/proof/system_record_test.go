@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // imageSize is that of the disk.
@@ -106,7 +107,7 @@ func startFaultdisk(t *testing.T, mnt, image, log string) (stop func()) {
 	require.NoError(t, cmd.Start())
 	stop = sync.OnceFunc(func() {
 		_ = in.Close()
-		timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		timer := time.AfterFunc(10*time.Second, func() { _ = unix.Unmount(mnt, unix.MNT_FORCE) })
 		_ = cmd.Wait() // what it has written is looked at
 		timer.Stop()
 		unmount(mnt)
