@@ -58,26 +58,38 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 			r.Waiting["town"][epoch][0].From = 43
 			r.Stats.Cities[0].Waiting, r.Stats.Cities[0].Accepted = 49, 90
 		}, "town: 1 observations were accepted and are nowhere, 0 of them refused: 00000000000000aa 42-42"},
-		{"a refused one is not in the ledger", func(_ *Claims, r *Report) { r.Ledger = r.Ledger[1:] },
-			"1 of them refused"},
-		{"no window", func(_ *Claims, r *Report) { r.Ledger = r.Ledger[:1] },
-			"town: 10 observations were recorded and nothing names them: 00000000000000aa 91-100"},
+		{
+			"a refused one is not in the ledger", func(_ *Claims, r *Report) { r.Ledger = r.Ledger[1:] },
+			"1 of them refused",
+		},
+		{
+			"no window", func(_ *Claims, r *Report) { r.Ledger = r.Ledger[:1] },
+			"town: 10 observations were recorded and nothing names them: 00000000000000aa 91-100",
+		},
 		{"invented", func(_ *Claims, r *Report) {
 			k := r.Waiting["town"]
 			k.Add(epoch, 501, 501)
 			r.Stats.Cities[0].Waiting, r.Stats.Cities[0].Accepted = 51, 92
 		}, "made up: 1 observations wait for town: 00000000000000aa 501-501"},
-		{"a wrong value", func(_ *Claims, r *Report) { r.Wrong = []string{"7: 1, want 2"} },
-			"made up: 1 values: 7: 1, want 2"},
-		{"a Seq twice", func(c *Claims, _ *Report) { c.Line("recorded 00000000000000aa 100-101\n") },
-			"Seqs were used twice: 00000000000000aa 100 after 500"},
-		{"books that do not add up", func(_ *Claims, r *Report) { r.Stats.Cities[0].Delivered = 39 },
-			"town: accepted 91 is not delivered 39 + waiting 50 + ledgered 1"},
+		{
+			"a wrong value", func(_ *Claims, r *Report) { r.Wrong = []string{"7: 1, want 2"} },
+			"made up: 1 values: 7: 1, want 2",
+		},
+		{
+			"a Seq twice", func(c *Claims, _ *Report) { c.Line("recorded 00000000000000aa 100-101\n") },
+			"Seqs were used twice: 00000000000000aa 100 after 500",
+		},
+		{
+			"books that do not add up", func(_ *Claims, r *Report) { r.Stats.Cities[0].Delivered = 39 },
+			"town: accepted 91 is not delivered 39 + waiting 50 + ledgered 1",
+		},
 		{"books that say more waits", func(_ *Claims, r *Report) {
 			r.Stats.Cities[0].Waiting, r.Stats.Cities[0].Accepted = 51, 92
 		}, "town: 50 observations wait, the books say 51"},
-		{"refused by nobody", func(c *Claims, _ *Report) { c.Refused = map[string]Keys{} },
-			"town: ledgered as refused, and it did not"},
+		{
+			"refused by nobody", func(c *Claims, _ *Report) { c.Refused = map[string]Keys{} },
+			"town: ledgered as refused, and it did not",
+		},
 		{"ledgered on a disk that did what it said", func(_ *Claims, r *Report) {
 			r.Ledger = append(r.Ledger, agent.Notice{Kind: agent.NoticeLoss, Epoch: 0xaa, From: 50, To: 51, Cause: "damaged: not in the log"})
 		}, "town: 2 accepted observations were lost: damaged: not in the log"},

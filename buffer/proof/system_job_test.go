@@ -36,6 +36,8 @@ type job struct {
 	Backlog  bool          // the cities take little
 	NoAlarms bool          // which are committed one by one
 
+	NoRefusals bool // the cities take everything
+
 	// RefuseEarly makes the cities take at once, and refuse some of what is not on
 	// flash yet.
 	RefuseEarly bool

@@ -45,8 +45,10 @@ func TestSystemProofRefusals(t *testing.T) {
 	b.writer.RefuseEarly, b.writer.CommitEvery = true, 15*time.Millisecond
 	n := number(t, "LAMPPOST_KILLS", kills)
 	c, _, err := b.kill(t.TempDir(), n)
-	summary(t, result{Name: "refusals", Size: n, Lost: lost(err), Duration: time.Since(begun).Seconds(),
-		Note: fmt.Sprintf("%d observations accepted, %d and %d refused", c.Accepted.Count(), c.Refused["town"].Count(), c.Refused["lake"].Count())})
+	summary(t, result{
+		Name: "refusals", Size: n, Lost: lost(err), Duration: time.Since(begun).Seconds(),
+		Note: fmt.Sprintf("%d observations accepted, %d and %d refused", c.Accepted.Count(), c.Refused["town"].Count(), c.Refused["lake"].Count()),
+	})
 	require.NoError(t, err)
 }
 

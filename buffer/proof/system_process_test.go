@@ -35,8 +35,10 @@ type bench struct {
 
 // newBench returns a bench of this binary.
 func newBench() *bench {
-	return &bench{binary: os.Args[0], cities: []string{"town", "lake"}, seed: uint64(time.Now().UnixNano()), clock: 1_700_000_000_000,
-		writer: job{Pause: 50 * time.Microsecond}}
+	return &bench{
+		binary: os.Args[0], cities: []string{"town", "lake"}, seed: uint64(time.Now().UnixNano()), clock: 1_700_000_000_000,
+		writer: job{Pause: 50 * time.Microsecond},
+	}
 }
 
 // A process is a child that runs.

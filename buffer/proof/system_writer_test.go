@@ -147,6 +147,9 @@ func (c *taker) step() {
 
 // refuses tells whether the city will never take an observation.
 func (c *taker) refuses(seq uint64) bool {
+	if c.job.NoRefusals {
+		return false
+	}
 	if safe := seq <= c.books.Stats().AcceptedTo; safe == c.job.RefuseEarly {
 		return false
 	}
