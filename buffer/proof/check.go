@@ -126,7 +126,7 @@ func Sound(c *Claims, r Report, cities []string) error {
 		err = fmt.Errorf("%w: %d values: %s", ErrMadeUp, len(r.Wrong), r.Wrong[0])
 	}
 	if len(c.Reused) > 0 {
-		err = errors.Join(err, fmt.Errorf("Seqs were used twice: %s", strings.Join(c.Reused, ", ")))
+		err = errors.Join(err, fmt.Errorf("used twice: Seq %s", strings.Join(c.Reused, ", ")))
 	}
 	if r.Seq == 0 {
 		err = errors.Join(err, errors.New("nothing new was recorded"))

@@ -77,7 +77,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 		},
 		{
 			"a Seq twice", func(c *Claims, _ *Report) { c.Line("recorded 00000000000000aa 100-101\n") },
-			"Seqs were used twice: 00000000000000aa 100 after 500",
+			"used twice: Seq 00000000000000aa 100 after 500",
 		},
 		{
 			"books that do not add up", func(_ *Claims, r *Report) { r.Stats.Cities[0].Delivered = 39 },
