@@ -148,6 +148,13 @@ func (s *store) fill(c *commit) error {
 		return w.flush()
 	})
 	if err != nil {
+		// What a failed flush left of it in the page cache is not to be believed.
+		if s.doubt == nil {
+			s.doubt = make(map[string][]blockRef)
+		}
+		for _, name := range s.segments.doubted {
+			s.doubt[name] = s.index[name]
+		}
 		return err
 	}
 	for _, ref := range refs {

@@ -33,6 +33,7 @@ func (s *segments) seal(epoch agent.Epoch, first uint64, b books, fill func(*sea
 		return fill(x)
 	})
 	if err != nil {
+		s.doubted = append(s.doubted, name)
 		return nil, errors.Join(err, s.abandon())
 	}
 	s.mu.Lock()

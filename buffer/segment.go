@@ -34,8 +34,9 @@ var (
 type segments struct {
 	dir string
 
-	newest string    // the one that is appended to, or ""
-	writer *bbolt.DB // of newest
+	newest  string    // the one that is appended to, or ""
+	writer  *bbolt.DB // of newest
+	doubted []string  // an error befell them
 
 	mu      sync.Mutex // of what reading needs
 	sizes   map[string]int64

@@ -37,7 +37,7 @@ func TestSystemLyingCard(t *testing.T) {
 	need(t)
 	n := number(t, "LAMPPOST_LIES", lies)
 	b := newBench()
-	b.writer.Backlog, b.writer.NoAlarms = true, true
+	b.writer.Backlog, b.writer.NoAlarms, b.writer.NoRefusals = true, true, true
 	rec := b.record(t, 1500)
 	for _, s := range salvage {
 		t.Run(fmt.Sprint(s.flushes), func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 )
 
 // mutants are the ways to break the promise that the harnesses must notice.
-var mutants = []string{"skip-flush", "ack-before-flush", "forget-window", "no-crc"}
+var mutants = []string{"skip-flush", "no-flush", "ack-before-flush", "forget-window", "no-crc"}
 
 // How often a mutant is tried.
 const (
