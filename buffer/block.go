@@ -112,7 +112,7 @@ func parseIndex(name string, b []byte) (refs []blockRef, ok bool) {
 func (b *Buffer) place(c *commit) {
 	b.forgetBlocks(slices.Concat(c.gone, c.removed))
 	b.blocks = append(b.blocks, c.added...)
-	if len(c.removed) > 0 {
+	if c.drops || len(c.removed) > 0 {
 		b.blocks = sortRefs(b.blocks)
 	}
 }

@@ -92,6 +92,7 @@ type Buffer struct {
 	fresh    int        // the last notices that are not on flash yet
 	refused  []Refusal  // not on flash yet
 	dropped  []blockRef // taken out of the log, with a ledger entry
+	carry    []row      // what stays of them, until the next commit
 	settled  int        // observations settled in the log since the last commit
 	settleAt time.Time  // the first of them
 	moved    time.Time  // when anything changed that is not on flash, or zero
@@ -164,17 +165,22 @@ func (b *Buffer) Datastream(want agent.Datastream) (*agent.Datastream, error) {
 	if b.closed {
 		return nil, ErrClosed
 	}
+	return b.datastream(want), nil
+}
+
+// datastream returns the datastream that is as wanted but for its id.
+func (b *Buffer) datastream(want agent.Datastream) *agent.Datastream {
 	if ds := b.byName[want.Name]; ds != nil {
 		want.ID = ds.ID
 		if *ds == want {
-			return ds, nil
+			return ds
 		}
 	}
 	// Any other field makes it another datastream, unless it was that before.
 	for _, ds := range b.streams {
 		if want.ID = ds.ID; *ds == want {
 			b.byName[ds.Name] = ds
-			return ds, nil
+			return ds
 		}
 	}
 	want.ID = b.state.Stream + 1
@@ -185,7 +191,7 @@ func (b *Buffer) Datastream(want agent.Datastream) (*agent.Datastream, error) {
 	b.streams[ds.ID], b.byName[ds.Name] = ds, ds
 	b.newStream = append(b.newStream, ds)
 	b.touch()
-	return ds, nil
+	return ds
 }
 
 // Last implements agent.Recorder.

@@ -92,9 +92,15 @@ func (b *Buffer) pending() ranges {
 // calls it.
 func (b *Buffer) commit(clean bool) error {
 	for {
+		b.retain()
 		done, err := b.commitPart(clean)
-		if err != nil || done {
+		switch {
+		case full(err) && b.reduce("min_free: the disk is full"):
+		case err != nil:
+			b.fail(err)
 			return err
+		case done:
+			return nil
 		}
 	}
 }
@@ -118,10 +124,6 @@ func (b *Buffer) commitPart(clean bool) (done bool, err error) {
 	b.busy = time.Time{}
 	if err != nil {
 		undo()
-		if full(err) && b.makeRoom() {
-			return false, nil
-		}
-		b.fail(err)
 		return false, err
 	}
 	if b.failing != nil {
@@ -154,7 +156,6 @@ func (b *Buffer) partEnd() uint64 {
 // prepare collects what changed. undo puts back what was taken out of the
 // books for it.
 func (b *Buffer) prepare(clean bool) (c *commit, undo func()) {
-	b.retain()
 	last := b.partEnd()
 	partial := last < b.next-1
 	lack := b.lacking(1, b.next-1)
@@ -174,6 +175,7 @@ func (b *Buffer) prepare(clean bool) (c *commit, undo func()) {
 			fresh.remove(ref.first, ref.last) // by a commit that seemed to fail
 		}
 	}
+	c.rows = slices.Clone(b.carry)
 	for _, r := range fresh {
 		c.rows = append(c.rows, b.inTail(r.From, r.To)...)
 	}
@@ -264,6 +266,9 @@ func (b *Buffer) apply(c *commit) {
 	b.dropped = slices.DeleteFunc(b.dropped, func(r blockRef) bool { return slices.Contains(c.gone, r) })
 	b.notices = slices.DeleteFunc(b.notices, func(n agent.Notice) bool { return slices.Contains(c.told, n.ID) })
 	b.place(c)
+	if c.drops {
+		b.carry = nil
+	}
 	b.commits++
 	b.trim()
 	if len(c.notices) > 0 || b.o.Strict {
@@ -273,6 +278,8 @@ func (b *Buffer) apply(c *commit) {
 
 // fail notes that the disk takes nothing, and says so once.
 func (b *Buffer) fail(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.failing == nil {
 		b.o.Log.Error("the disk takes nothing; observations are in memory only", "err", err)
 	}

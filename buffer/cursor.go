@@ -204,6 +204,9 @@ func (c *Cursor) read(from, to uint64) ([]row, error) {
 	if rows := c.b.inTail(from, to); len(rows) > 0 && rows[0].Seq == from {
 		return rows[:run(rows)], nil
 	}
+	if i := sortedSeq(c.b.carry, from); i < len(c.b.carry) && c.b.carry[i].Seq == from {
+		return c.b.carry[i : i+1], nil
+	}
 	ref, ok := c.b.blockAt(from)
 	if !ok {
 		return nil, nil

@@ -32,7 +32,7 @@ func load(o Options, readOnly bool) (*Buffer, error) {
 	if o.half > 0 {
 		half = o.half
 	}
-	store, c, err := openStore(&store{dir: o.Dir, half: half, sparse: o.sparse, minFree: o.MinFree, readOnly: readOnly, log: o.Log})
+	store, c, err := openStore(&store{dir: o.Dir, half: half, sparse: o.sparse, maxSize: o.MaxSize, minFree: o.MinFree, readOnly: readOnly, log: o.Log})
 	if err != nil {
 		return nil, err
 	}

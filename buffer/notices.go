@@ -22,10 +22,10 @@ func (b *Buffer) notice(n agent.Notice) {
 
 // lose ledgers Seqs for the cities that lack them, or for one of them, and tells.
 // It leaves out what is in flight: the city may have it. If it comes back it is
-// looked for again.
-func (b *Buffer) lose(set ranges, cause string, only *Cursor) {
+// looked for again. Names are of the datastreams, as far as they are known.
+func (b *Buffer) lose(set ranges, cause string, only *Cursor, names ...string) {
 	var lost ranges
-	var names []string
+	var cities []string
 	for _, c := range b.cities {
 		if only != nil && c != only {
 			continue
@@ -40,15 +40,18 @@ func (b *Buffer) lose(set ranges, cause string, only *Cursor) {
 		c.s.Ledgered.union(missing)
 		lost.union(missing)
 		if c.s.Name != nobody {
-			names = append(names, c.s.Name)
+			cities = append(cities, c.s.Name)
 		}
 	}
 	if len(lost) == 0 {
 		return
 	}
+	if len(names) == 0 {
+		names = b.streamsOf(lost)
+	}
 	n := agent.Notice{
 		Kind: agent.NoticeLoss, From: lost[0].From, To: lost[len(lost)-1].To,
-		Count: lost.count(), Cause: cause, Cities: names, Datastreams: b.streamsOf(lost),
+		Count: lost.count(), Cause: cause, Cities: cities, Datastreams: names,
 	}
 	if len(lost) > 1 {
 		n.Ranges = lost

@@ -37,27 +37,17 @@ func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
 			return false, fmt.Errorf("observation %d: its datastream is not of this buffer", i)
 		}
 	}
-	if b.next+uint64(len(obs)) > b.state.Reserved {
-		// The disk has taken nothing for so long that no number is left.
-		b.startEpoch()
-	}
+	b.reserve(len(obs))
 	slices.SortStableFunc(obs, func(x, y agent.Observation) int { return int(x.Datastream.ID) - int(y.Datastream.ID) })
-	now, first := time.Now(), b.next
+	now := time.Now()
 	for i := range obs {
 		o := &obs[i]
-		o.Seq = b.next
 		o.Value = agent.Round(o.Value, o.Datastream.Resolution)
 		b.stamp(o)
 		b.count(o, now)
-		b.tail = append(b.tail, row{*o, now, i > 0})
-		b.next++
 		urgent = urgent || o.Datastream.Class == agent.Alarm
 	}
-	b.assigned.add(first, b.next-1)
-	b.witness("recorded", ranges{{From: first, To: b.next - 1}})
-	if mutant == ackBeforeFlush {
-		b.witness("accepted", ranges{{From: first, To: b.next - 1}})
-	}
+	b.push(obs, now)
 	b.shed()
 	b.touch()
 	b.grown()
@@ -65,6 +55,29 @@ func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
 		b.moved = now.Add(-checkpointEvery) // a commit is due
 	}
 	return urgent || b.o.Strict, nil
+}
+
+// reserve begins a new epoch if there are not n numbers left: the disk has taken
+// nothing for long.
+func (b *Buffer) reserve(n int) {
+	if b.next+uint64(n) > b.state.Reserved {
+		b.startEpoch()
+	}
+}
+
+// push gives observations of one instant their Seqs and keeps them in memory.
+func (b *Buffer) push(obs []agent.Observation, now time.Time) {
+	first := b.next
+	for i := range obs {
+		obs[i].Seq = b.next
+		b.tail = append(b.tail, row{obs[i], now, i > 0})
+		b.next++
+	}
+	b.assigned.add(first, b.next-1)
+	b.witness("recorded", ranges{{From: first, To: b.next - 1}})
+	if mutant == ackBeforeFlush {
+		b.witness("accepted", ranges{{From: first, To: b.next - 1}})
+	}
 }
 
 // stamp makes the milliseconds of a datastream strictly increasing. A time that

@@ -28,7 +28,7 @@ func openStore(s *store) (*store, content, error) {
 	if s.sparse == 0 {
 		s.sparse = sparseRows
 	}
-	s.segments = &segments{dir: s.dir}
+	s.segments = &segments{dir: s.dir, limit: min(segmentSize, max(s.maxSize/8, 64<<10))}
 	c, err := s.open()
 	if err != nil {
 		return nil, c, errors.Join(err, s.close())
@@ -45,8 +45,8 @@ func (s *store) close() error {
 func (s *store) reopen() (content, error) {
 	_ = s.close() // the error that matters came before
 	again := &store{
-		dir: s.dir, half: s.half, sparse: s.sparse, minFree: s.minFree, log: s.log, doubt: s.doubt,
-		segments: &segments{dir: s.dir, spoiled: s.segments.spoiled},
+		dir: s.dir, half: s.half, sparse: s.sparse, maxSize: s.maxSize, minFree: s.minFree, log: s.log, doubt: s.doubt,
+		segments: &segments{dir: s.dir, limit: s.segments.limit, spoiled: s.segments.spoiled},
 	}
 	c, err := again.open()
 	again.broken = err

@@ -139,6 +139,12 @@ func (s *store) room(n uint64) error {
 // fill seals the rows of the journal that some city lacks.
 func (s *store) fill(c *commit) error {
 	w := &sealing{s: s, epochs: c.state.Epochs}
+	for _, refs := range s.index {
+		for _, ref := range refs {
+			w.firsts = append(w.firsts, ref.key.first)
+		}
+	}
+	slices.Sort(w.firsts)
 	first := s.live[0].first
 	refs, err := s.segments.seal(epochAt(w.epochs, first), first, s.books(c.before), func(x *sealer) error {
 		w.x = x
@@ -169,13 +175,13 @@ type sealing struct {
 	s      *store
 	x      *sealer
 	epochs []epochState
+	firsts []uint64 // Seqs at which other blocks begin
 	rows   []row
 }
 
 func (w *sealing) add(rows []row) error {
 	for _, part := range cut(rows, sealedRows, w.epochs) {
-		other := len(w.rows) > 0 && epochAt(w.epochs, w.rows[0].Seq) != epochAt(w.epochs, part[0].Seq)
-		if other || len(w.rows)+len(part) > sealedRows && !part[0].joins {
+		if w.ends(part[0].Seq) || len(w.rows)+len(part) > sealedRows && !part[0].joins {
 			if err := w.flush(); err != nil {
 				return err
 			}
@@ -183,6 +189,18 @@ func (w *sealing) add(rows []row) error {
 		w.rows = append(w.rows, part...)
 	}
 	return nil
+}
+
+// ends tells whether the block ends before a Seq: it is of another epoch, or
+// there is another block between. Then what is here was carried over from one
+// that was dropped.
+func (w *sealing) ends(seq uint64) bool {
+	if len(w.rows) == 0 {
+		return false
+	}
+	last := w.rows[len(w.rows)-1].Seq
+	i, _ := slices.BinarySearch(w.firsts, last)
+	return i < len(w.firsts) && w.firsts[i] < seq || epochAt(w.epochs, last) != epochAt(w.epochs, seq)
 }
 
 // flush makes a block of the rows.

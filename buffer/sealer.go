@@ -38,7 +38,7 @@ func (s *segments) seal(epoch agent.Epoch, first uint64, b books, fill func(*sea
 	}
 	s.mu.Lock()
 	s.weigh(name)
-	full := s.sizes[name] >= segmentSize
+	full := s.sizes[name] >= s.limit
 	if name == s.name {
 		s.spots = nil // it may have moved what it had
 	}

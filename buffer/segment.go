@@ -16,7 +16,7 @@ import (
 
 // Sizes of segments.
 const (
-	segmentSize   = 4 << 20 // a segment is closed when it is as large
+	segmentSize   = 4 << 20 // a segment is closed when it is as large, or an eighth of max_size
 	segmentSuffix = ".seg"
 	asideSuffix   = ".damaged" // of a file set aside: nothing unreadable is deleted
 	sealedRows    = 30_000     // rows of a sealed block at most, but for one instant
@@ -32,7 +32,8 @@ var (
 // and read as bare bytes, since every block has its own checksum. They are
 // unlinked when no city lacks anything in them.
 type segments struct {
-	dir string
+	dir   string
+	limit int64 // size of a segment
 
 	newest  string    // the one that is appended to, or ""
 	writer  *bbolt.DB // of newest

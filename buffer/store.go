@@ -26,6 +26,7 @@ type store struct {
 	readOnly bool
 	half     int   // size of a half of a new journal
 	sparse   int   // a full half with fewer rows is moved, not sealed
+	maxSize  int64 // of all segments
 	minFree  int64 // bytes that a seal leaves free
 	log      *slog.Logger
 
@@ -54,6 +55,15 @@ func (s *store) commitRows() int {
 		return maxHalf / 2 / maxRow
 	}
 	return s.journal.halfSize / 2 / maxRow
+}
+
+// fitting returns the newest of rows that fit half of the reserve.
+func (s *store) fitting(rows []row) []row {
+	var c rowCodec
+	for len(rows) > 0 && len(c.appendRows(nil, rows)) > s.journal.halfSize/16 {
+		rows = rows[(len(rows)+3)/4:]
+	}
+	return slices.Clone(rows)
 }
 
 // write makes a commit durable.
