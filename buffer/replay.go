@@ -22,13 +22,14 @@ type content struct {
 	notices []agent.Notice
 }
 
-// openStore opens a directory. But for making a journal where there is none, and
-// setting aside what is damaged, it changes nothing.
+// openStore opens a directory. But for making a journal where there is none,
+// setting aside what is damaged, and adding an index to a segment that was not
+// closed, it changes nothing.
 func openStore(s *store) (*store, content, error) {
 	if s.sparse == 0 {
 		s.sparse = sparseRows
 	}
-	s.segments = &segments{dir: s.dir, limit: min(segmentSize, max(s.maxSize/8, 64<<10))}
+	s.segments = &segments{dir: s.dir, readOnly: s.readOnly, limit: min(segmentSize, max(s.maxSize/8, 64<<10))}
 	c, err := s.open()
 	if err != nil {
 		return nil, c, errors.Join(err, s.close())

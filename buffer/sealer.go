@@ -120,20 +120,13 @@ func (s *segments) abandon() error {
 	return db.Close()
 }
 
-// finish closes the segment that is appended to, gives back what of its file is
-// not used, and adds an index: it need not be flushed, as without it the blocks
-// are found by looking.
+// finish closes the segment that is appended to.
 func (s *segments) finish() error {
 	if s.writer == nil {
 		return nil
 	}
-	name, path := s.newest, s.writer.Path()
-	var size int64
-	err := s.writer.View(func(tx *bbolt.Tx) error { size = tx.Size(); return nil })
-	if err = errors.Join(err, s.abandon()); err != nil {
-		return err
-	}
-	if err := os.Truncate(path, size); err != nil {
+	name := s.newest
+	if err := s.abandon(); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -141,15 +134,9 @@ func (s *segments) finish() error {
 	if err := s.open(name); err != nil {
 		return err
 	}
-	refs, err := s.look(name)
-	if err != nil {
-		return err
+	refs, end, err := s.look(name)
+	if err == nil {
+		s.index(name, refs, end)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(appendIndex(nil, refs))
-	s.weigh(name)
-	return errors.Join(err, f.Close())
+	return err
 }

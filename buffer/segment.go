@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,8 +33,9 @@ var (
 // and read as bare bytes, since every block has its own checksum. They are
 // unlinked when no city lacks anything in them.
 type segments struct {
-	dir   string
-	limit int64 // size of a segment
+	dir      string
+	readOnly bool
+	limit    int64 // size of a segment
 
 	newest  string    // the one that is appended to, or ""
 	writer  *bbolt.DB // of newest
@@ -98,14 +100,35 @@ func (s *segments) list(name string) ([]blockRef, error) {
 		}
 		tail = make([]byte, n)
 	}
-	return s.look(name)
+	refs, end, err := s.look(name)
+	if err == nil && !s.readOnly {
+		s.index(name, refs, end)
+	}
+	return refs, err
 }
 
-// look finds the blocks of a segment in its bytes.
-func (s *segments) look(name string) (refs []blockRef, err error) {
+// index cuts a segment where only zeros follow and adds an index. That need not
+// succeed, nor be flushed: without it the blocks are found by looking.
+func (s *segments) index(name string, refs []blockRef, end int64) {
+	if len(refs) == 0 || s.spoiled[name] {
+		return
+	}
+	path := filepath.Join(s.dir, name)
+	if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+		if f.Truncate(end) == nil {
+			_, _ = f.WriteAt(appendIndex(nil, refs), end)
+		}
+		_ = f.Close()
+	}
+	s.weigh(name)
+}
+
+// look finds the blocks of a segment in its bytes, and the page after which only
+// zeros follow.
+func (s *segments) look(name string) (refs []blockRef, end int64, err error) {
 	data, err := readAround(filepath.Join(s.dir, name))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	s.spots = make(map[blockKey]place)
 	broken := scanBlobs(data, func(kind byte, content []byte, at int) {
@@ -122,7 +145,7 @@ func (s *segments) look(name string) (refs []blockRef, err error) {
 	for key, at := range s.spots {
 		refs = append(refs, blockRef{first: key.first, last: key.last, segment: name, key: key, at: at})
 	}
-	return sortRefs(refs), nil
+	return sortRefs(refs), int64(roundUp(len(bytes.TrimRight(data, "\x00")), pageSize)), nil
 }
 
 // each calls note with every block of every segment, and with their books, by
@@ -192,7 +215,7 @@ func (s *segments) block(ref blockRef) ([]byte, error) {
 		return content, nil
 	}
 	// A small block moves while others are added to the file.
-	if _, err := s.look(ref.segment); err != nil {
+	if _, _, err := s.look(ref.segment); err != nil {
 		return nil, err
 	}
 	if content := s.read(s.spots[ref.key], ref.key); content != nil {
