@@ -201,49 +201,6 @@ func (s *store) openSegments(c *content) error {
 	return nil
 }
 
-// rebuild makes books of what frames and segments say of themselves, when there
-// are no others: all that is found waits for every city.
-func (s *store) rebuild(c *content, frames []found) error {
-	known := make(map[agent.Epoch]uint64) // first Seq seen
-	note := func(epoch agent.Epoch, seqs ranges) {
-		if len(seqs) == 0 {
-			return
-		}
-		c.state.Assigned.union(seqs)
-		if first, ok := known[epoch]; !ok || seqs[0].From < first {
-			known[epoch] = seqs[0].From
-		}
-	}
-	for _, f := range frames {
-		if f.kind == frameCommit {
-			c.state.Through, c.state.Reserved = max(c.state.Through, f.through), max(c.state.Reserved, f.reserved)
-		}
-		note(f.epoch, f.seqs)
-	}
-	if err := s.segments.each(func(b *books, epoch agent.Epoch, seqs ranges) {
-		note(epoch, seqs)
-		if b != nil {
-			c.merge(b.Streams)
-		}
-	}); err != nil {
-		return err
-	}
-	if len(known) == 0 {
-		return nil
-	}
-	all := c.state.Assigned
-	c.state.Through = max(c.state.Through, all[len(all)-1].To)
-	c.state.Reserved = max(c.state.Reserved, c.state.Through+seqReserve)
-	for epoch, from := range known {
-		c.state.Epochs = append(c.state.Epochs, epochState{Epoch: epoch.String(), From: from})
-	}
-	slices.SortFunc(c.state.Epochs, func(x, y epochState) int { return cmp.Compare(x.From, y.From) })
-	c.state.Cities = []cityState{{Name: nobody, Owed: slices.Clone(all)}}
-	c.found, c.damaged, c.rebuilt = true, true, true
-	s.log.Error("there are no books; all that is found waits for every city", "observations", all.count())
-	return nil
-}
-
 // placed returns where the rows are that are in frames and in no block.
 func placed(frames []found, blocks []blockRef, through uint64) (all []blockRef) {
 	var seen ranges

@@ -140,3 +140,11 @@ func (s *segments) finish() error {
 	}
 	return err
 }
+
+// spoil notes that something of a segment cannot be read.
+func (s *segments) spoil(name string) {
+	if s.spoiled == nil {
+		s.spoiled = make(map[string]bool)
+	}
+	s.spoiled[name] = true
+}

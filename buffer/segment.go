@@ -148,34 +148,6 @@ func (s *segments) look(name string) (refs []blockRef, end int64, err error) {
 	return sortRefs(refs), int64(roundUp(len(bytes.TrimRight(data, "\x00")), pageSize)), nil
 }
 
-// each calls note with every block of every segment, and with their books, by
-// looking.
-func (s *segments) each(note func(b *books, epoch agent.Epoch, seqs ranges)) error {
-	names, err := s.names()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		data, err := readAround(filepath.Join(s.dir, name))
-		if err != nil {
-			return err
-		}
-		scanBlobs(data, func(kind byte, content []byte, _ int) {
-			switch kind {
-			case blobBlock:
-				if epoch, seqs, _, err := blockHead(content); err == nil {
-					note(nil, epoch, seqs)
-				}
-			case blobBooks:
-				if b, err := parseBooks(content); err == nil {
-					note(&b, 0, nil)
-				}
-			}
-		})
-	}
-	return nil
-}
-
 // open opens a segment for reading, if it is not the one that was read last.
 func (s *segments) open(name string) error {
 	if name == s.name {
@@ -242,14 +214,6 @@ func (s *segments) read(at place, key blockKey) []byte {
 		return nil
 	}
 	return content
-}
-
-// spoil notes that something of a segment cannot be read.
-func (s *segments) spoil(name string) {
-	if s.spoiled == nil {
-		s.spoiled = make(map[string]bool)
-	}
-	s.spoiled[name] = true
 }
 
 // weigh notes what a segment takes of the disk.
