@@ -114,7 +114,8 @@ func (b *Buffer) commitPart(clean bool) (done bool, err error) {
 	b.mu.Unlock()
 
 	if !(mutant == skipFlush && len(c.rows) > 0) {
-		if err = b.store.write(c); err != nil && !errors.Is(err, errNoRoom) {
+		err = b.store.write(c)
+		if moved := len(c.added)+len(c.removed) > 0; err != nil && (moved || !errors.Is(err, errNoRoom)) {
 			err = b.look(c, err)
 		}
 	}
@@ -239,6 +240,9 @@ func (b *Buffer) look(c *commit, failed error) error {
 	// flush did not write: it is written once more.
 	again := &commit{before: found.state, state: c.state, lack: c.lack, first: true, all: c.all}
 	if err := b.store.write(again); err != nil {
+		if found, lost := b.store.reopen(); lost == nil {
+			b.blocks = found.blocks // it may have moved rows before it failed
+		}
 		return fmt.Errorf("commit: %w (and then: %w)", failed, err)
 	}
 	b.place(again)
