@@ -27,7 +27,7 @@ func TestBooksThatCannotBeMade(t *testing.T) {
 			_ = b.Commit()
 		}
 		require.NoError(t, os.RemoveAll(filepath.Dir(obstacle)))
-		_ = b.Commit() // those that were open are known to have failed
+		_ = b.Commit()  // those that were open are known to have failed
 		for range 300 { // both halves are written over, and what memory keeps is newer
 			record(t, b, temperature, 20)
 			n += 20

@@ -30,7 +30,7 @@ func openStore(s *store) (*store, content, error) {
 		s.sparse = sparseRows
 	}
 	s.segments = &segments{dir: s.dir, readOnly: s.readOnly, limit: min(segmentSize, max(s.maxSize/8, 64<<10))}
-	c, err := s.open()
+	c, err := s.serve()
 	if err != nil {
 		return nil, c, errors.Join(err, s.close())
 	}
@@ -39,20 +39,6 @@ func openStore(s *store) (*store, content, error) {
 
 func (s *store) close() error {
 	return errors.Join(s.segments.close(), s.disk.close(), s.journal.close())
-}
-
-// reopen opens everything again, after an error: what is on flash is known only
-// by looking.
-func (s *store) reopen() (content, error) {
-	_ = s.close() // the error that matters came before
-	again := &store{
-		dir: s.dir, half: s.half, sparse: s.sparse, maxSize: s.maxSize, minFree: s.minFree, log: s.log, doubt: s.doubt,
-		segments: &segments{dir: s.dir, limit: s.segments.limit, spoiled: s.segments.spoiled},
-	}
-	c, err := again.open()
-	again.broken = err
-	*s = *again
-	return c, err
 }
 
 func (s *store) open() (c content, err error) {

@@ -34,18 +34,20 @@ type store struct {
 	journal  *journal
 	segments *segments
 
-	broken  error                 // why the files could not be opened again, or nil
-	started bool                  // the journal is free to be written over
-	live    []blockRef            // in the journal, with rows that no segment has
-	index   map[string][]blockRef // the blocks of the segments
-	doubt   map[string][]blockRef // of segments that an error befell: what was in them before
-	table   map[uint32]*agent.Datastream
-	notices []agent.Notice // all, as last committed
-	carry   []Refusal      // of the last run's state.db
-	behind  bool           // state.db lacks something that is only in the journal
-	saved   time.Time      // when it was last written
-	out     frames
-	reader  reader // of the goroutine that writes
+	broken   error                 // why the files could not be opened for writing, or nil
+	readable bool                  // then: but for reading they could
+	unread   bool                  // then: nor could they when the agent started
+	started  bool                  // the journal is free to be written over
+	live     []blockRef            // in the journal, with rows that no segment has
+	index    map[string][]blockRef // the blocks of the segments
+	doubt    map[string][]blockRef // of segments that an error befell: what was in them before
+	table    map[uint32]*agent.Datastream
+	notices  []agent.Notice // all, as last committed
+	carry    []Refusal      // of the last run's state.db
+	behind   bool           // state.db lacks something that is only in the journal
+	saved    time.Time      // when it was last written
+	out      frames
+	reader   reader // of the goroutine that writes
 }
 
 // commitRows returns how many rows are committed at a time: so many that they
@@ -222,7 +224,7 @@ func (s *store) unlink(c *commit) error {
 
 // rows returns the rows of a block.
 func (s *store) rows(ref blockRef, r *reader, streams map[uint32]*agent.Datastream, into []row) ([]row, error) {
-	if s.broken != nil {
+	if s.broken != nil && !s.readable {
 		return nil, s.broken
 	}
 	var err error
