@@ -133,6 +133,33 @@ func (j *journal) close() error {
 	return j.f.Close()
 }
 
+// readAhead is how much of the journal is read at a time by who reads all of it.
+const readAhead = 256 << 10
+
+// ahead is a part of the journal that was read, for as long as nothing is written
+// there.
+type ahead struct {
+	b  []byte
+	at int // where b begins, in the file
+}
+
+// frame returns the bytes of one frame, which are good until the next call. The
+// next frames are mostly read with it.
+func (a *ahead) frame(j *journal, ref place) ([]byte, error) {
+	from := ref.offset - a.at
+	if from >= 0 && from+ref.length <= len(a.b) {
+		return a.b[from : from+ref.length], nil
+	}
+	if a.b == nil {
+		a.b = aligned(readAhead)
+	}
+	n, _ := j.f.ReadAt(a.b[:readAhead], int64(ref.offset))
+	if a.b, a.at = a.b[:n], ref.offset; n >= ref.length {
+		return a.b[:ref.length], nil
+	}
+	return j.read(ref) // it is long, or something after it cannot be read
+}
+
 // read returns the bytes of one frame.
 func (j *journal) read(ref place) ([]byte, error) {
 	b := aligned(roundUp(ref.length, sector))

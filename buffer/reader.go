@@ -11,11 +11,18 @@ import (
 type reader struct {
 	codec codec
 	rows  rowCodec
+	ahead *ahead // while the journal is read from end to end, and not written
 }
 
 // frame returns the rows of a frame of the journal.
 func (r *reader) frame(j *journal, at place, streams map[uint32]*agent.Datastream, into []row) ([]row, error) {
-	data, err := j.read(at)
+	var data []byte
+	var err error
+	if r.ahead != nil {
+		data, err = r.ahead.frame(j, at)
+	} else {
+		data, err = j.read(at)
+	}
 	if err != nil {
 		return nil, err
 	}

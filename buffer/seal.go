@@ -85,6 +85,8 @@ func (s *store) move(c *commit) (done bool, err error) {
 func (s *store) each(set ranges, yield func([]row) error) error {
 	slices.SortFunc(s.live, func(x, y blockRef) int { return cmp.Compare(x.first, y.first) })
 	var scratch []row
+	s.reader.ahead = &ahead{}
+	defer func() { s.reader.ahead = nil }()
 	for _, ref := range s.live {
 		wanted := set.between(ref.first, ref.last)
 		if len(wanted) == 0 {
