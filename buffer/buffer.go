@@ -61,11 +61,11 @@ type Buffer struct {
 	o     Options
 	store *store
 
-	meter    *meter          // nil while inspected
-	requests chan chan error // for the committer: commit now
-	kick     chan struct{}   // for the committer: look at the clock again
-	quit     chan struct{}
-	done     chan struct{}
+	meter   *meter        // nil while inspected
+	writing sync.Mutex    // held to write: before mu, if both are
+	kick    chan struct{} // for the committer: look at the clock again
+	quit    chan struct{}
+	done    chan struct{}
 
 	mu        sync.Mutex
 	reader    reader
@@ -74,7 +74,8 @@ type Buffer struct {
 	streams   map[uint32]*agent.Datastream
 	byName    map[string]*agent.Datastream
 	newStream []*agent.Datastream // not on flash yet
-	lastMilli map[uint32]int64
+	numbers   numbering
+	newest    []newest // by those numbers
 	totals    map[uint32]float64
 	resumed   map[uint32]bool // Count datastreams that had a value in this run
 	counted   time.Time       // when a count changed that is not on flash, or zero
@@ -83,6 +84,7 @@ type Buffer struct {
 
 	next     uint64 // the next Seq
 	flushed  uint64 // what is pending has a higher Seq
+	scratch  []row  // of the commit under way
 	tail     []row  // in memory, in Seq order: all that is pending, and some before
 	early    ranges // accepted Seqs after flushed: every city has them
 	assigned ranges // accepted Seqs, and pending ones
@@ -99,8 +101,10 @@ type Buffer struct {
 	failing  error      // why the disk takes nothing, or nil
 	retryAt  time.Time
 	commits  uint64
-	attempt  uint64    // the number of the last commit that was tried, in the file's count
-	busy     time.Time // when the commit under way began, or zero
+	attempt  uint64        // the number of the last commit that was tried, in the file's count
+	busy     time.Time     // when the commit under way began, or zero
+	wakes    time.Time     // when the committer looks at the clock again
+	every    time.Duration // how long a pending observation may wait for it, as it last knew
 	closed   bool
 }
 
@@ -149,6 +153,8 @@ func (b *Buffer) Close() error {
 	}
 	close(b.quit)
 	<-b.done
+	b.writing.Lock()
+	defer b.writing.Unlock()
 	if err := errors.Join(b.commit(true), b.store.close()); err != nil {
 		return fmt.Errorf("buffer: close: %w", err)
 	}

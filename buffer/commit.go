@@ -14,16 +14,18 @@ import (
 // Commit writes all that some city lacks and all cursors, and returns when it
 // is on flash.
 func (b *Buffer) Commit() error {
-	answer := make(chan error, 1)
-	select {
-	case b.requests <- answer:
-		return <-answer
-	case <-b.done:
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	b.mu.Lock()
+	closed := b.closed || b.store.readOnly
+	b.mu.Unlock()
+	if closed {
 		return ErrClosed
 	}
+	return b.commit(false)
 }
 
-// run is the committer: the one goroutine that writes.
+// run is the committer: it writes when the time has come.
 func (b *Buffer) run() {
 	defer close(b.done)
 	timer := time.NewTimer(0)
@@ -32,14 +34,12 @@ func (b *Buffer) run() {
 		select {
 		case <-b.quit:
 			return
-		case answer := <-b.requests:
-			answer <- b.commit(false)
 		case <-b.kick:
 		case <-timer.C:
 		}
 		wait := b.untilDue()
 		if wait <= 0 {
-			_ = b.commit(false) // logged and tried again
+			_ = b.Commit() // logged and tried again
 			wait = b.untilDue()
 		}
 		timer.Reset(max(wait, time.Millisecond))
@@ -70,6 +70,7 @@ func (b *Buffer) untilDue() time.Duration {
 	if due.Before(b.retryAt) {
 		due = b.retryAt
 	}
+	b.wakes, b.every = due, every
 	return due.Sub(now)
 }
 
@@ -88,8 +89,8 @@ func (b *Buffer) pending() ranges {
 	return b.assigned.between(b.flushed+1, b.next-1).minus(b.early)
 }
 
-// commit writes all that changed, in parts if it is much. Only one goroutine
-// calls it.
+// commit writes all that changed, in parts if it is much. Who calls it holds
+// b.writing.
 func (b *Buffer) commit(clean bool) error {
 	for {
 		b.retain()
@@ -176,9 +177,12 @@ func (b *Buffer) prepare(clean bool) (c *commit, undo func()) {
 			fresh.remove(ref.first, ref.last) // by a commit that seemed to fail
 		}
 	}
-	c.rows = slices.Clone(b.carry)
+	c.rows = append(b.scratch[:0], b.carry...)
 	for _, r := range fresh {
 		c.rows = append(c.rows, b.inTail(r.From, r.To)...)
+	}
+	if b.scratch = c.rows; cap(c.rows) > keepRows {
+		b.scratch = nil // so many are rare
 	}
 	counted, settled, settleAt, moved := b.counted, b.settled, b.settleAt, b.moved
 	b.counted, b.settled, b.moved = time.Time{}, 0, time.Time{}

@@ -38,12 +38,13 @@ func load(o Options, readOnly bool) (*Buffer, error) {
 	}
 	b := &Buffer{
 		o: o, store: store, state: c.state, committed: c.state,
-		requests: make(chan chan error), kick: make(chan struct{}, 1),
+		kick: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 		streams: make(map[uint32]*agent.Datastream), byName: make(map[string]*agent.Datastream),
-		lastMilli: make(map[uint32]int64), totals: maps.Clone(c.state.Totals), resumed: make(map[uint32]bool),
+		totals: maps.Clone(c.state.Totals), resumed: make(map[uint32]bool),
 		assigned: slices.Clone(c.state.Assigned), blocks: c.blocks, notices: c.notices,
 	}
+	b.numbers.reset()
 	if b.totals == nil {
 		b.totals = make(map[uint32]float64)
 	}

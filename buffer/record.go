@@ -33,12 +33,15 @@ func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
 		return false, ErrClosed
 	}
 	for i := range obs {
-		if ds := obs[i].Datastream; ds == nil || b.streams[ds.ID] != ds {
+		if ds := obs[i].Datastream; ds == nil || b.last(ds).ds != ds {
 			return false, fmt.Errorf("observation %d: its datastream is not of this buffer", i)
 		}
 	}
 	b.reserve(len(obs))
-	slices.SortStableFunc(obs, func(x, y agent.Observation) int { return int(x.Datastream.ID) - int(y.Datastream.ID) })
+	byID := func(x, y agent.Observation) int { return int(x.Datastream.ID) - int(y.Datastream.ID) }
+	if !slices.IsSortedFunc(obs, byID) {
+		slices.SortStableFunc(obs, byID)
+	}
 	now := time.Now()
 	for i := range obs {
 		o := &obs[i]
@@ -49,10 +52,11 @@ func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
 	}
 	b.push(obs, now)
 	b.shed()
-	b.touch()
+	b.recorded(now)
 	b.grown()
 	if b.state.Reserved-b.next < seqReserve/4*3 {
 		b.moved = now.Add(-checkpointEvery) // a commit is due
+		b.kickCommitter()
 	}
 	return urgent || b.o.Strict, nil
 }
@@ -83,13 +87,31 @@ func (b *Buffer) push(obs []agent.Observation, now time.Time) {
 // stamp makes the milliseconds of a datastream strictly increasing. A time that
 // is far before the last one is kept: then the clock was set.
 func (b *Buffer) stamp(o *agent.Observation) {
-	o.Time = o.Time.UTC().Truncate(time.Millisecond)
-	ms, last := o.Time.UnixMilli(), b.lastMilli[o.Datastream.ID]
-	if last-time.Minute.Milliseconds() < ms && ms <= last {
-		ms = last + 1
-		o.Time = time.UnixMilli(ms).UTC()
+	x, ms := b.last(o.Datastream), o.Time.UnixMilli()
+	if x.milli-time.Minute.Milliseconds() < ms && ms <= x.milli {
+		ms = x.milli + 1
 	}
-	b.lastMilli[o.Datastream.ID] = ms
+	x.milli = ms
+	o.Time = time.UnixMilli(ms).UTC()
+}
+
+// newest is what the last observation of a datastream leaves for the next.
+type newest struct {
+	ds    *agent.Datastream
+	milli int64
+}
+
+// last returns that of a datastream.
+func (b *Buffer) last(ds *agent.Datastream) *newest {
+	n := b.numbers.of(ds.ID)
+	if n == len(b.newest) {
+		b.newest = append(b.newest, newest{})
+	}
+	x := &b.newest[n]
+	if x.ds != ds {
+		x.ds = b.streams[ds.ID]
+	}
+	return x
 }
 
 // count remembers the total of a Count.
@@ -113,11 +135,26 @@ func (b *Buffer) count(o *agent.Observation, now time.Time) {
 	}
 }
 
+// recorded is touch for observations: of many, only the first is due before the
+// committer wakes anyhow.
+func (b *Buffer) recorded(now time.Time) {
+	if b.moved.IsZero() {
+		b.moved = now
+	}
+	if b.wakes.After(now.Add(min(b.every, countEvery))) {
+		b.kickCommitter()
+	}
+}
+
 // touch notes that something changed, and wakes the committer if it sleeps long.
 func (b *Buffer) touch() {
 	if b.moved.IsZero() {
 		b.moved = time.Now()
 	}
+	b.kickCommitter()
+}
+
+func (b *Buffer) kickCommitter() {
 	select {
 	case b.kick <- struct{}{}:
 	default:
