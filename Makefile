@@ -25,6 +25,7 @@ check: ## what a change must pass
 	$(GO) vet -tags mutant ./buffer
 	$(TOOL) staticcheck ./...
 	$(TOOL) staticcheck -tags system ./...
+	cd buffer/faultdisk && $(GO) vet . && $(GO) mod tidy -diff
 	$(GO) test -race -shuffle=on ./...
 	GOARCH=386 $(GO) vet ./...
 	GOARCH=arm GOARM=6 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/lamppost
@@ -34,7 +35,25 @@ check: ## what a change must pass
 
 system: ## what needs root and Debian: the emulated Pi, real brokers, kills, packages
 	$(GO) test -tags system -count=1 -p 1 -timeout 50m -v -run 'TestSystem|TestBench|TestPackage' \
-		./boards/... ./cmd/lamppost
+		./boards/... ./buffer/... ./cmd/lamppost
+
+# How often a proof tries what: the sizes of a release, unless others are given.
+PROOF_KILLS  ?= 10000
+PROOF_STATES ?= 10000
+PROOF_LIES   ?= 1000
+PROOF_FLIPS  ?= 1000
+PROOF_ROUNDS ?= 100
+PROOF_CUTS   ?= 100
+
+proof: ## what system does to the buffer, many times; writes RELIABILITY.md
+	rm -f bin/proof.jsonl && mkdir -p bin
+	LAMPPOST_PROOF_LOG=$(CURDIR)/bin/proof.jsonl LAMPPOST_MATRIX=all \
+		LAMPPOST_KILLS=$(PROOF_KILLS) LAMPPOST_STATES=$(PROOF_STATES) LAMPPOST_LIES=$(PROOF_LIES) \
+		LAMPPOST_FLIPS=$(PROOF_FLIPS) LAMPPOST_ROUNDS=$(PROOF_ROUNDS) \
+		$(GO) test -tags system -count=1 -timeout 10h -v -run TestSystem ./buffer/proof
+	LAMPPOST_PROOF_LOG=$(CURDIR)/bin/proof.jsonl LAMPPOST_PI_CUTS=$(PROOF_CUTS) \
+		$(GO) test -tags system -count=1 -timeout 10h -v -run TestSystemPi ./cmd/lamppost
+	$(GO) run ./buffer/proof/report <bin/proof.jsonl >RELIABILITY.md
 
 build: ## build for this machine into bin/
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o bin/ ./cmd/lamppost ./cmd/city
@@ -50,5 +69,5 @@ dist: ## build binaries and Debian packages into dist/
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help demo test check system build pi dist clean
+.PHONY: help demo test check system proof build pi dist clean
 .DEFAULT_GOAL := help

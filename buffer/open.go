@@ -82,17 +82,8 @@ func readAround(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w: %d bytes", path, errDamaged, info.Size())
 	}
 	b := make([]byte, info.Size())
-	const step = 256 << 10
-	for at := 0; at < len(b); at += step {
-		part := b[at:min(at+step, len(b))]
-		if n, err := f.ReadAt(part, int64(at)); n == len(part) {
-			continue
-		} else if !errors.Is(err, unreadable) {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		for i := 0; i < len(part); i += pageSize {
-			_, _ = f.ReadAt(part[i:min(i+pageSize, len(part))], int64(at+i)) // zeros stay
-		}
+	if err := readZeros(f, b, 0); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil
 }

@@ -3,7 +3,6 @@
 package proof
 
 import (
-	"encoding/json"
 	"os"
 	"strconv"
 	"testing"
@@ -11,32 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A result is what a harness found, in a form that can be collected.
-type result struct {
-	Name     string             `json:"name"`
-	Size     int                `json:"size"`
-	Lost     int                `json:"lost"` // broken promises
-	Duration float64            `json:"duration"`
-	Figures  map[string]float64 `json:"figures,omitempty"`
-	Note     string             `json:"note,omitempty"`
-}
+// A result is what a harness found.
+type result = Result
 
-// summary prints a result, and appends it to the file that LAMPPOST_PROOF_LOG
-// names.
+// summary prints a result and collects it.
 func summary(t *testing.T, r result) {
 	t.Helper()
-	text, err := json.Marshal(r)
+	line, err := r.Collect()
 	require.NoError(t, err)
-	t.Logf("proof %s", text)
-	path := os.Getenv("LAMPPOST_PROOF_LOG")
-	if path == "" {
-		return
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	require.NoError(t, err)
-	_, err = f.Write(append(text, '\n'))
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
+	t.Logf("proof %s", line)
 }
 
 // lost counts a broken promise.

@@ -23,7 +23,7 @@ func bufferCommand() *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(bufferStat(), bufferVerify(), bufferExport(), bufferLedger(), bufferForget())
+	cmd.AddCommand(bufferStat(), bufferVerify(), bufferExport(), bufferLedger(), bufferForget(), bufferSalvage())
 	return cmd
 }
 
@@ -112,7 +112,7 @@ type exported struct {
 	Value      float64     `json:"value"`
 	Unit       string      `json:"unit"`
 	Quality    string      `json:"quality"`
-	Cities     []string    `json:"cities"`
+	Cities     []string    `json:"cities,omitempty"` // that lack it
 }
 
 // export writes what waits in the buffer, or what was refused.

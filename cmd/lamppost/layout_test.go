@@ -30,6 +30,7 @@ var layout = []struct {
 	{"agent/agenttest", []string{"agent"}, []string{"github.com/stretchr/testify/"}},
 	{"agent/*", []string{"agent"}, nil},
 	{"buffer", []string{"agent"}, []string{"go.etcd.io/bbolt", "golang.org/x/sys/", "github.com/klauspost/compress/zstd"}},
+	{"buffer/proof/report", []string{"buffer/proof"}, nil},
 	{"buffer/proof", []string{"agent", "buffer"}, nil},
 	{"buffer/faultdisk", nil, []string{"github.com/hanwen/go-fuse/v2/"}},
 	{"drivers", []string{"agent", "drivers/i2cbus", "drivers/gpioline", "drivers/serialline", "drivers/sim"}, nil},

@@ -3,7 +3,10 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/buffer/proof"
 )
 
 func testPiLink(t *testing.T, p *pi) {
@@ -63,6 +67,18 @@ type piCut struct {
 	after time.Duration // at most
 }
 
+// piCuts is how often power is cut, unless LAMPPOST_PI_CUTS says otherwise.
+const piCuts = 6
+
+var piCutKinds = []piCut{
+	{name: "connected", after: 5 * time.Second},
+	{name: "without network", away: true, after: 10 * time.Second},
+	{name: "while the backlog is sent", early: true, after: 600 * time.Millisecond},
+	{name: "without network", away: true, after: 10 * time.Second},
+	{name: "connected", after: 5 * time.Second},
+	{name: "without network", away: true, after: 10 * time.Second},
+}
+
 func testPiPowerCuts(t *testing.T, p *pi) {
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -70,14 +86,22 @@ func testPiPowerCuts(t *testing.T, p *pi) {
 	p.advances(t, []string{"rain/pulses"})
 	total := p.city.value(t, "rain/pulses")
 	before := len(p.city.repeated())
-	for _, c := range []piCut{
-		{name: "connected", after: 5 * time.Second},
-		{name: "without network", away: true, after: 10 * time.Second},
-		{name: "while the backlog is sent", early: true, after: 600 * time.Millisecond},
-		{name: "without network", away: true, after: 10 * time.Second},
-		{name: "connected", after: 5 * time.Second},
-		{name: "without network", away: true, after: 10 * time.Second},
-	} {
+	begun, n, kept := time.Now(), piCuts, 0
+	if text := os.Getenv("LAMPPOST_PI_CUTS"); text != "" {
+		var err error
+		n, err = strconv.Atoi(text)
+		require.NoError(t, err)
+	}
+	defer func() {
+		line, err := proof.Result{
+			Name: "power cuts of an emulated Pi", Size: n, Lost: n - kept, Duration: time.Since(begun).Seconds(),
+			Note: fmt.Sprintf("%d observations at the city", len(p.city.keys())),
+		}.Collect()
+		assert.NoError(t, err)
+		t.Log("proof", line)
+	}()
+	for i := range n {
+		c := piCutKinds[i%len(piCutKinds)]
 		if !c.early {
 			p.settled(t)
 		}
@@ -93,7 +117,9 @@ func testPiPowerCuts(t *testing.T, p *pi) {
 		p.boot(t)
 		b := p.books(t) // the agent does not run: these are the card's
 		t.Logf("on the card: %v", b)
-		assert.Zero(t, b.lost, "what was accepted is kept")
+		if assert.Zero(t, b.lost, "what was accepted is kept") {
+			kept++
+		}
 		if c.away {
 			assert.Positive(t, b.waiting, "the test tests something")
 		}
