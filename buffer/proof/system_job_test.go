@@ -35,6 +35,8 @@ type job struct {
 	Pause    time.Duration // between two instants, on average
 	Backlog  bool          // the cities take little
 	NoAlarms bool          // which are committed one by one
+	Wait     time.Duration // before it opens the buffer
+	Tell     bool          // its loss window, now and then
 
 	NoRefusals bool // the cities take everything
 
@@ -70,12 +72,19 @@ func (j job) do() error {
 		defer f.Close()
 		out = f
 	}
+	time.Sleep(j.Wait)
 	b, err := buffer.Open(j.options(out))
 	if err != nil {
 		return err
 	}
-	if j.Role == "verify" {
+	switch j.Role {
+	case "verify":
 		return j.verify(b)
+	case "drain":
+		return j.drain(b, out)
+	}
+	if j.Tell {
+		go j.tell(b, out)
 	}
 	return j.write(b, out)
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,7 +26,8 @@ const (
 
 // A bench runs writers and verifiers on one directory, one after the other.
 type bench struct {
-	binary string // a test binary of this package
+	binary string   // a test binary of this package
+	wrap   []string // what runs the binary of a writer, if it is not run as it is
 	env    []string
 	cities []string
 	seed   uint64
@@ -57,7 +59,11 @@ func (b *bench) start(j job, hear func(string)) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(b.binary)}
+	args := []string{b.binary}
+	if j.Role == "write" {
+		args = append(slices.Clone(b.wrap), b.binary)
+	}
+	p := &process{cmd: exec.Command(args[0], args[1:]...)}
 	p.cmd.Env = append(append(os.Environ(), b.env...), jobKey+"="+string(text))
 	p.cmd.Stderr = &p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
