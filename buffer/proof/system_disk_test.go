@@ -47,7 +47,7 @@ func stuff(path string, leave int64) error {
 		if err := unix.Statfs(filepath.Dir(path), &s); err != nil {
 			return err
 		}
-		if leave > 0 && int64(s.Bavail)*s.Bsize <= leave {
+		if leave > 0 && int64(s.Bavail)*int64(s.Bsize) <= leave {
 			return nil
 		}
 		if _, err := f.Write(b); errors.Is(err, unix.ENOSPC) {

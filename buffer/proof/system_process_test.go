@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,8 +25,8 @@ const (
 
 // A bench runs writers and verifiers on one directory, one after the other.
 type bench struct {
-	binary string   // a test binary of this package
-	wrap   []string // what runs the binary of a writer, if it is not run as it is
+	binary string              // a test binary of this package
+	run    map[string][]string // command lines of roles that are not the binary alone
 	env    []string
 	cities []string
 	seed   uint64
@@ -59,9 +58,9 @@ func (b *bench) start(j job, hear func(string)) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{b.binary}
-	if j.Role == "write" {
-		args = append(slices.Clone(b.wrap), b.binary)
+	args := b.run[j.Role]
+	if args == nil {
+		args = []string{b.binary}
 	}
 	p := &process{cmd: exec.Command(args[0], args[1:]...)}
 	p.cmd.Env = append(append(os.Environ(), b.env...), jobKey+"="+string(text))
