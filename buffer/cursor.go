@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"slices"
 	"sort"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -165,6 +166,7 @@ func (c *Cursor) take(from, to, end uint64, limit int) (batch agent.Batch, next 
 			break
 		}
 		rows = whole(rows, limit-len(batch.Observations), len(batch.Observations) == 0)
+		batch.Observations = slices.Grow(batch.Observations, len(rows))
 		for _, r := range rows {
 			batch.Observations = append(batch.Observations, r.Observation)
 		}
@@ -230,6 +232,9 @@ func (c *Cursor) read(from, to uint64) ([]row, error) {
 
 // run returns how many rows from the first on have consecutive Seqs.
 func run(rows []row) int {
+	if last := len(rows) - 1; rows[last].Seq-rows[0].Seq == uint64(last) { // as they rise: all
+		return last + 1
+	}
 	n := 1
 	for n < len(rows) && rows[n].Seq == rows[n-1].Seq+1 {
 		n++

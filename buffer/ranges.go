@@ -142,8 +142,13 @@ func (r ranges) count() uint64 {
 // seqs returns the set of the Seqs of a batch.
 func seqs(obs []agent.Observation) ranges {
 	var r ranges
-	for _, o := range obs {
-		r.add(o.Seq, o.Seq)
+	for i := range obs {
+		seq := obs[i].Seq
+		if n := len(r); n > 0 && r[n-1].To+1 == seq {
+			r[n-1].To = seq // mostly they rise
+			continue
+		}
+		r.add(seq, seq)
 	}
 	return r
 }

@@ -143,8 +143,16 @@ func (b *Buffer) Export() iter.Seq[Waiting] {
 			if len(batch.Observations) == 0 {
 				return
 			}
+			first, last := batch.Observations[0].Seq, batch.Observations[len(batch.Observations)-1].Seq
+			names, lacks := b.lackedBy(first, last)
 			for _, o := range batch.Observations {
-				if !yield(Waiting{batch.Epoch, b.lackedBy(o.Seq), o}) {
+				var cities []string
+				for i, lack := range lacks {
+					if lack.contains(o.Seq) {
+						cities = append(cities, names[i])
+					}
+				}
+				if !yield(Waiting{batch.Epoch, cities, o}) {
 					return
 				}
 			}
@@ -152,17 +160,17 @@ func (b *Buffer) Export() iter.Seq[Waiting] {
 	}
 }
 
-// lackedBy returns the names of the cities that lack a Seq.
-func (b *Buffer) lackedBy(seq uint64) []string {
+// lackedBy returns the names of the cities, and what each lacks of the Seqs from
+// from to to.
+func (b *Buffer) lackedBy(from, to uint64) (names []string, lacks []ranges) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var names []string
 	for _, c := range b.cities {
-		if c.s.Name != nobody && len(c.waiting(seq, seq)) > 0 {
-			names = append(names, c.s.Name)
+		if c.s.Name != nobody {
+			names, lacks = append(names, c.s.Name), append(lacks, c.waiting(from, to))
 		}
 	}
-	return names
+	return names, lacks
 }
 
 // Busy returns how long the commit under way has taken, or 0.
