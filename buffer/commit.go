@@ -115,7 +115,7 @@ func (b *Buffer) commitPart(clean bool) (done bool, err error) {
 	b.mu.Unlock()
 
 	if !(mutant == skipFlush && len(c.rows) > 0) {
-		err = b.store.write(c)
+		err = b.write(c)
 		if moved := len(c.added)+len(c.removed) > 0; err != nil && (moved || !errors.Is(err, errNoRoom)) {
 			err = b.look(c, err)
 		}
@@ -134,6 +134,19 @@ func (b *Buffer) commitPart(clean bool) (done bool, err error) {
 	}
 	b.apply(c)
 	return !c.partial, nil
+}
+
+// write makes a commit durable. Frames are written over only when those who read
+// know where else their rows are.
+func (b *Buffer) write(c *commit) error {
+	if err := b.store.start(c); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	b.place(&commit{added: c.added, removed: c.removed})
+	b.mu.Unlock()
+	c.added, c.removed = nil, nil
+	return b.store.write(c)
 }
 
 // full tells whether an error says that there is no space.
@@ -230,20 +243,25 @@ func earliest(x, y time.Time) time.Time {
 // commit took place all the same.
 func (b *Buffer) look(c *commit, failed error) error {
 	b.mu.Lock() // those who read the files hold it too
-	defer b.mu.Unlock()
 	found, err := b.store.reopen()
+	if err == nil {
+		// Whatever was moved on the way is where it is now.
+		b.blocks, c.added, c.removed = found.blocks, nil, nil
+	}
+	b.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("commit: %w (and then: %v)", failed, err)
 	}
-	// Whatever was moved on the way is where it is now.
-	b.blocks, c.added, c.removed = found.blocks, nil, nil
 	if !found.found || found.state.Commit != c.state.Commit {
 		return fmt.Errorf("commit: %w", failed)
 	}
 	// This may have been read from the page cache, which keeps what a failed
 	// flush did not write: it is written once more.
 	again := &commit{before: found.state, state: c.state, lack: c.lack, first: true, all: c.all}
-	if err := b.store.write(again); err != nil {
+	err = b.write(again)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
 		if found, lost := b.store.reopen(); lost == nil {
 			b.blocks = found.blocks // it may have moved rows before it failed
 		}

@@ -16,9 +16,12 @@ const sparseRows = sealedRows * 2 / 3
 // errNoRoom says that the file system has less free than is to be left.
 var errNoRoom = errors.New("disk full")
 
-// start seals all that the last run left in the journal, so that it can be
-// written over, and writes down the books that it told, in a new file.
+// start seals all that the last run left in the journal, or an error, so that it
+// can be written over, and writes down the books that it told, in a new file.
 func (s *store) start(c *commit) error {
+	if s.broken != nil || s.started {
+		return s.broken
+	}
 	if err := s.seal(c); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (s *store) fitting(rows []row) []row {
 	return slices.Clone(rows)
 }
 
-// write makes a commit durable.
+// write makes a commit durable, after start.
 func (s *store) write(c *commit) error {
 	if s.broken != nil {
 		return s.broken
@@ -77,14 +77,9 @@ func (s *store) write(c *commit) error {
 		s.table[ds.ID] = ds
 	}
 	s.notices = c.all
-	full := c.full() || !s.started
+	rolled := s.journal.at == 0 // it is the first of its half
+	full := c.full() || rolled
 	s.behind = s.behind || full
-	rolled := !s.started
-	if rolled {
-		if err := s.start(c); err != nil {
-			return err
-		}
-	}
 	s.out.reset()
 	large, err := s.encode(c, full)
 	if err == nil && !s.journal.fits(&s.out, s.reserve(c)) {
