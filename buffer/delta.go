@@ -31,7 +31,14 @@ type commit struct {
 // full tells whether a delta does not tell all.
 func (c *commit) full() bool {
 	return c.first || c.state.Clean || len(c.streams)+len(c.notices)+len(c.told) > 0 ||
-		len(c.state.Epochs) != len(c.before.Epochs) || !c.sameCities()
+		len(c.state.Epochs) != len(c.before.Epochs) || !c.sameCities() || c.holes()
+}
+
+// holes tells whether some of the Seqs since the last commit were not accepted:
+// they left memory, in an earlier part of this commit.
+func (c *commit) holes() bool {
+	from, to := c.before.Through+1, c.state.Through
+	return from <= to && c.state.Assigned.between(from, to).count() != to+1-from
 }
 
 // sameCities tells whether the cities differ in nothing but what was delivered.
@@ -68,6 +75,15 @@ func (c *commit) delta() *frame {
 		}
 	}
 	return f
+}
+
+// size is about what a frame takes without its rows, and rather more.
+func (f *frame) size() int {
+	n := len(f.books) + 16*len(f.totals)
+	for name, set := range f.delivered {
+		n += len(name) + 10*len(set)
+	}
+	return n
 }
 
 // epochAt returns the epoch a Seq belongs to.

@@ -139,8 +139,9 @@ func (s *store) save(c *commit, of state) (err error) {
 	return err
 }
 
-// encode makes frames of a commit: rows first, the books last. Those may be so
-// large that only state.db can have them.
+// encode makes frames of a commit: rows first, the books last. Those, or what
+// changed in them, may be so large that only state.db can have them: then the
+// frames have rows that do not count before it has.
 func (s *store) encode(c *commit, full bool) (large bool, err error) {
 	last := c.delta()
 	if full {
@@ -149,12 +150,9 @@ func (s *store) encode(c *commit, full bool) (large bool, err error) {
 		if last.books, err = json.Marshal(all); err != nil {
 			return false, err
 		}
-		if large = len(last.books) > s.journal.halfSize/8; large {
-			last.books = nil
-			if err := s.save(c, c.before); err != nil { // what the rows need is there before them
-				return large, err
-			}
-		}
+	}
+	if large = last.size() > s.journal.halfSize/8; large {
+		last = &frame{kind: frameRows, epoch: last.epoch, commit: last.commit}
 	}
 	parts := cut(c.rows, frameLimit, c.state.Epochs)
 	for i, rows := range parts {
