@@ -254,11 +254,13 @@ type found struct {
 
 // scan returns every whole frame of both halves, wherever it stands: one that is
 // torn costs nothing but itself.
-func (j *journal) scan() (all []found, err error) {
+func (j *journal) scan() (all []found, err error) { return j.scanOf(j.f) }
+
+func (j *journal) scanOf(f io.ReaderAt) (all []found, err error) {
 	b := aligned(j.halfSize)
 	for half := range 2 {
 		base := half * j.halfSize
-		if _, err := j.f.ReadAt(b, int64(base)); err != nil && !errors.Is(err, io.EOF) {
+		if _, err := readPages(f, b, int64(base)); err != nil {
 			return nil, fmt.Errorf("%s: %w", j.path, err)
 		}
 		for at := 0; at+frameHeader <= len(b); {

@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -82,8 +83,30 @@ func readAround(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w: %d bytes", path, errDamaged, info.Size())
 	}
 	b := make([]byte, info.Size())
-	if err := readZeros(f, b, 0); err != nil {
+	if _, err := readPages(f, b, 0); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil
+}
+
+// readPages fills b with what a file has from a byte on. Where the card cannot
+// read a page, there are zeros, and something is missing.
+func readPages(f io.ReaderAt, b []byte, from int64) (missing bool, err error) {
+	const step = 256 << 10
+	for at := 0; at < len(b); at += step {
+		part := b[at:min(at+step, len(b))]
+		if n, err := f.ReadAt(part, from+int64(at)); n == len(part) {
+			continue
+		} else if !errors.Is(err, unreadable) {
+			return missing, err
+		}
+		for i := 0; i < len(part); i += pageSize {
+			page := part[i:min(i+pageSize, len(part))]
+			if n, _ := f.ReadAt(page, from+int64(at+i)); n < len(page) {
+				clear(page)
+				missing = true
+			}
+		}
+	}
+	return missing, nil
 }

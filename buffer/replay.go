@@ -176,7 +176,15 @@ func (s *store) openSegments(c *content) error {
 	for _, name := range names {
 		refs, ok := s.doubt[name]
 		if !ok {
-			if refs, err = s.segments.list(name); err != nil {
+			refs, err = s.segments.list(name)
+			if errors.Is(err, errDamaged) && !s.readOnly {
+				s.log.Error("a segment is damaged and set aside", "err", err)
+				if err := setAside(filepath.Join(s.dir, name)); err != nil {
+					return err
+				}
+				continue
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -2,7 +2,6 @@ package buffer
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -78,7 +77,7 @@ func scanFile(path string, look func(from []byte, frame bool) error) error {
 	}
 	for at := int64(0); at < size; at += scanStep {
 		b := make([]byte, min(scanStep+scanMost, size-at))
-		if err := readZeros(f, b, at); err != nil {
+		if _, err := readPages(f, b, at); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		for i := 0; i < min(len(b), scanStep); i++ {
@@ -94,23 +93,6 @@ func scanFile(path string, look func(from []byte, frame bool) error) error {
 			if err := look(b[i:], frame); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// readZeros fills b from a place of a file. What the card cannot read stays zero.
-func readZeros(f *os.File, b []byte, at int64) error {
-	const step = 256 << 10
-	for i := 0; i < len(b); i += step {
-		part := b[i:min(i+step, len(b))]
-		if n, err := f.ReadAt(part, at+int64(i)); n == len(part) {
-			continue
-		} else if !errors.Is(err, unreadable) {
-			return err
-		}
-		for j := 0; j < len(part); j += pageSize {
-			_, _ = f.ReadAt(part[j:min(j+pageSize, len(part))], at+int64(i+j)) // zeros stay
 		}
 	}
 	return nil
