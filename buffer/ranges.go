@@ -98,17 +98,36 @@ func (r *ranges) union(o ranges) {
 
 // minus returns the Seqs that are not in o.
 func (r ranges) minus(o ranges) ranges {
-	out := slices.Clone(r)
-	for _, x := range o {
-		out.remove(x.From, x.To)
+	var out ranges
+	j := 0
+	if len(r) > 0 {
+		j = o.index(r[0].From)
+	}
+	for _, x := range r {
+		rest := true
+		for ; rest && j < len(o) && o[j].From <= x.To; j++ {
+			if x.From < o[j].From {
+				out = append(out, agent.Range{From: x.From, To: o[j].From - 1})
+			}
+			if rest = o[j].To < x.To; !rest {
+				break // it may go on in the next
+			}
+			x.From = max(x.From, o[j].To+1)
+		}
+		if rest {
+			out = append(out, x)
+		}
 	}
 	return out
 }
 
 // and returns the Seqs that are in both sets.
 func (r ranges) and(o ranges) ranges {
+	if len(r) == 0 || len(o) == 0 {
+		return nil
+	}
 	var out ranges
-	for i, j := 0, 0; i < len(r) && j < len(o); {
+	for i, j := r.index(o[0].From), o.index(r[0].From); i < len(r) && j < len(o); {
 		from, to := max(r[i].From, o[j].From), min(r[i].To, o[j].To)
 		if from <= to {
 			out = append(out, agent.Range{From: from, To: to})
