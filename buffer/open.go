@@ -70,23 +70,29 @@ func syncDir(path string) error {
 // readAround returns the bytes of a file. Where the card cannot read a page,
 // there are zeros.
 func readAround(path string) ([]byte, error) {
+	b, _, err := readFile(path)
+	return b, err
+}
+
+// readFile is readAround, and tells whether something is missing.
+func readFile(path string) (b []byte, missing bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if info.Size() > maxFile {
-		return nil, fmt.Errorf("%s: %w: %d bytes", path, errDamaged, info.Size())
+		return nil, false, fmt.Errorf("%s: %w: %d bytes", path, errDamaged, info.Size())
 	}
-	b := make([]byte, info.Size())
-	if _, err := readPages(f, b, 0); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	b = make([]byte, info.Size())
+	if missing, err = readPages(f, b, 0); err != nil {
+		return nil, missing, fmt.Errorf("%s: %w", path, err)
 	}
-	return b, nil
+	return b, missing, nil
 }
 
 // readPages fills b with what a file has from a byte on. Where the card cannot

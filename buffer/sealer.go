@@ -22,7 +22,8 @@ type sealer struct {
 // full is closed, and one that an error befell is not written to again. The
 // books are for those who find nothing but the segment.
 func (s *segments) seal(epoch agent.Epoch, first uint64, b books, fill func(*sealer) error) (refs []blockRef, err error) {
-	if s.writer == nil {
+	fresh := s.writer == nil
+	if fresh {
 		if err := s.create(epoch, first); err != nil {
 			return nil, err
 		}
@@ -33,8 +34,12 @@ func (s *segments) seal(epoch agent.Epoch, first uint64, b books, fill func(*sea
 		return fill(x)
 	})
 	if err != nil {
+		err = errors.Join(err, s.abandon())
+		if fresh { // nothing of it counts, and there may be one a second
+			return nil, errors.Join(err, os.Remove(filepath.Join(s.dir, name)))
+		}
 		s.doubted = append(s.doubted, name)
-		return nil, errors.Join(err, s.abandon())
+		return nil, err
 	}
 	s.mu.Lock()
 	s.weigh(name)
@@ -95,6 +100,7 @@ func (s *segments) create(epoch agent.Epoch, first uint64) error {
 		}
 		db, err := openBolt(path)
 		if err != nil {
+			_ = os.Remove(path) // space is short
 			return err
 		}
 		s.newest, s.writer = name, db

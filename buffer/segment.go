@@ -126,7 +126,7 @@ func (s *segments) index(name string, refs []blockRef, end int64) {
 // look finds the blocks of a segment in its bytes, and the page after which only
 // zeros follow.
 func (s *segments) look(name string) (refs []blockRef, end int64, err error) {
-	data, err := readAround(filepath.Join(s.dir, name))
+	data, missing, err := readFile(filepath.Join(s.dir, name))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -139,7 +139,7 @@ func (s *segments) look(name string) (refs []blockRef, end int64, err error) {
 			s.spots[keyOf(seqs)] = place{at, blobHeader + len(content)}
 		}
 	})
-	if broken > 0 {
+	if broken > 0 || missing {
 		s.spoil(name)
 	}
 	for key, at := range s.spots {

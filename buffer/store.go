@@ -99,7 +99,10 @@ func (s *store) write(c *commit) error {
 			return err
 		}
 	}
-	return s.unlink(c)
+	if rolled || len(c.gone) > 0 {
+		return s.unlink(c.lack)
+	}
+	return nil
 }
 
 // reserve is what a commit leaves of a half for one that makes room on a full
@@ -199,17 +202,14 @@ func (s *store) place(c *commit, at []place) (fresh []blockRef) {
 	return fresh
 }
 
-// unlink removes the segments that hold nothing any more.
-func (s *store) unlink(c *commit) error {
+// unlink removes the segments in which no city lacks anything, also those that
+// hold nothing but what another holds too.
+func (s *store) unlink(lack ranges) error {
 	var errs []error
-	for _, ref := range c.gone {
-		if ref.segment == "" {
-			continue
-		}
-		s.index[ref.segment] = slices.DeleteFunc(s.index[ref.segment], func(r blockRef) bool { return r.key == ref.key })
-		if len(s.index[ref.segment]) == 0 {
-			delete(s.index, ref.segment)
-			errs = append(errs, s.segments.unlink(ref.segment))
+	for name, refs := range s.index {
+		if !slices.ContainsFunc(refs, func(r blockRef) bool { return len(lack.between(r.first, r.last)) > 0 }) {
+			delete(s.index, name)
+			errs = append(errs, s.segments.unlink(name))
 		}
 	}
 	return errors.Join(errs...)
