@@ -85,7 +85,11 @@ func (l *live) stop(b *bench) error {
 	if err != nil {
 		return err
 	}
-	return checkFull(l.claims, r, b.cities)
+	if err := checkFull(l.claims, r, b.cities); err != nil {
+		text := l.log.String()
+		return fmt.Errorf("%w: the writer said: %s: the ledger ends with %+v", err, text[max(0, len(text)-1500):], r.Ledger[max(0, len(r.Ledger)-3):])
+	}
+	return nil
 }
 
 // restart is as stop, of a writer that had everything in memory only: nothing on

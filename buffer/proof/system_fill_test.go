@@ -43,9 +43,11 @@ func TestSystemFillDrain(t *testing.T) {
 					failed = fmt.Errorf("round %d: %w", i, failed)
 				}
 			}
-			summary(t, result{Name: "fill and drain, " + name, Size: n, Lost: lost(failed), Duration: time.Since(begun).Seconds(),
+			summary(t, result{
+				Name: "fill and drain, " + name, Size: n, Lost: lost(failed), Duration: time.Since(begun).Seconds(),
 				Figures: map[string]float64{"slowest_back_ms": float64(f.slowest.Milliseconds()), "in_ram": float64(f.ram), "dropped": float64(f.dropped)},
-				Note:    fmt.Sprintf("%d observations recorded, %d accepted", f.claims.Recorded.Count(), f.claims.Accepted.Count())})
+				Note:    fmt.Sprintf("%d observations recorded, %d accepted", f.claims.Recorded.Count(), f.claims.Accepted.Count()),
+			})
 			require.NoError(t, failed)
 			assert.Positive(t, f.ram, "the disk was full")
 		})

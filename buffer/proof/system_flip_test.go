@@ -100,8 +100,10 @@ func TestSystemBitFlips(t *testing.T) {
 		}
 		assert.NoErrorf(t, err, "%s at %d in %s, seed %d", kind, r.offset, r.file, m.old.seed)
 	}
-	summary(t, result{Name: "bit flips", Size: n, Lost: broken, Duration: time.Since(begun).Seconds(), Figures: cost,
-		Note: fmt.Sprintf("%d blocks, %d frames, %d books", len(all["block"]), len(all["frame"]), len(all["books"]))})
+	summary(t, result{
+		Name: "bit flips", Size: n, Lost: broken, Duration: time.Since(begun).Seconds(), Figures: cost,
+		Note: fmt.Sprintf("%d blocks, %d frames, %d books", len(all["block"]), len(all["frame"]), len(all["books"])),
+	})
 	assert.Positive(t, cost["block"], "what was hit is not sent")
 	assert.Positive(t, cost["frame"], "what was hit is not sent")
 }

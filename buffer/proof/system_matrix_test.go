@@ -70,8 +70,10 @@ func TestSystemFaultMatrix(t *testing.T) {
 	m := newMatrix(t, strace)
 	todo := trials(os.Getenv("LAMPPOST_MATRIX"))
 	found := m.run(t, todo)
-	summary(t, result{Name: "fault matrix", Size: len(todo), Lost: len(found), Duration: time.Since(begun).Seconds(),
-		Figures: map[string]float64{"hit": float64(m.hit), "ended_by_fault": float64(m.ended)}})
+	summary(t, result{
+		Name: "fault matrix", Size: len(todo), Lost: len(found), Duration: time.Since(begun).Seconds(),
+		Figures: map[string]float64{"hit": float64(m.hit), "ended_by_fault": float64(m.ended)},
+	})
 	for _, err := range found {
 		assert.NoError(t, err)
 	}

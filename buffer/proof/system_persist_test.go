@@ -43,8 +43,10 @@ func TestSystemFaultLasts(t *testing.T) {
 			}
 		}
 	}
-	summary(t, result{Name: "lasting faults", Size: size, Lost: broken, Duration: time.Since(begun).Seconds(),
-		Figures: map[string]float64{"slowest_back_ms": float64(slowest.Milliseconds()), "in_ram": float64(ram)}})
+	summary(t, result{
+		Name: "lasting faults", Size: size, Lost: broken, Duration: time.Since(begun).Seconds(),
+		Figures: map[string]float64{"slowest_back_ms": float64(slowest.Milliseconds()), "in_ram": float64(ram)},
+	})
 	assert.Greater(t, ram, 2, "some faults stop all writing")
 }
 

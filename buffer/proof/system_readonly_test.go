@@ -35,8 +35,10 @@ func TestSystemReadOnly(t *testing.T) {
 		slowest, failed = max(slowest, took), errors.Join(failed, err)
 		c = NewClaims()
 	}
-	summary(t, result{Name: "read-only", Size: 3, Lost: lost(failed), Duration: time.Since(begun).Seconds(),
-		Figures: map[string]float64{"slowest_back_ms": float64(slowest.Milliseconds())}})
+	summary(t, result{
+		Name: "read-only", Size: 3, Lost: lost(failed), Duration: time.Since(begun).Seconds(),
+		Figures: map[string]float64{"slowest_back_ms": float64(slowest.Milliseconds())},
+	})
 	require.NoError(t, failed)
 }
 

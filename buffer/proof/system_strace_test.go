@@ -37,8 +37,10 @@ var faults = []string{"error=EIO", "error=ENOSPC", "error=EROFS", "delay_exit=20
 // straceArgs makes the command line that does something to calls. when is the
 // first of them in each thread, or the first and the last.
 func straceArgs(strace, trace, dir, call, fault, when string) []string {
-	args := []string{strace, "-f", "-q", "-o", trace, "-e", "signal=none", "-e", "trace=" + call,
-		"-e", "inject=" + call + ":" + fault + ":when=" + when}
+	args := []string{
+		strace, "-f", "-q", "-o", trace, "-e", "signal=none", "-e", "trace=" + call,
+		"-e", "inject=" + call + ":" + fault + ":when=" + when,
+	}
 	if call == "openat" {
 		for _, name := range opened {
 			args = append(args, "-P", filepath.Join(dir, name))
