@@ -120,6 +120,9 @@ func (s *store) openBooks(c *content, frames []found) error {
 	if c.found {
 		c.state.replay(frames)
 	}
+	for _, n := range c.notices {
+		c.state.Notice = max(c.state.Notice, n.ID) // they may be newer than the state
+	}
 	return nil
 }
 
