@@ -22,7 +22,7 @@ const armKills = 50
 
 // armTests are the buffer's own tests that run there: of its formats, and against
 // the model.
-const armTests = "Codec|Frame|Block|Ranges|Damaged|TestModel$/^0$|TestModelSmallJournal$/^0$"
+const armTests = "Codec|Frame|Block|Ranges|Damaged|TestModel$/^0$"
 
 // TestSystemArm runs the buffer as a Pi Zero does, with words of 32 bits: its
 // tests, kills, and files that one machine writes and the other reads.
