@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -125,6 +126,7 @@ func Open(o Options) (*Buffer, error) {
 	if err := b.commit(false); err != nil {
 		b.startEpoch()
 	}
+	debug.FreeOSMemory() // reading all there is takes more than it leaves
 	go b.run()
 	return b, nil
 }

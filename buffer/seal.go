@@ -169,6 +169,7 @@ func (s *store) fill(c *commit) error {
 		}
 		return err
 	}
+	s.reader = reader{} // it takes megabytes, and the next seal is far
 	for _, ref := range refs {
 		s.index[ref.segment] = append(s.index[ref.segment], ref)
 	}
