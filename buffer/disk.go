@@ -113,6 +113,11 @@ func readDisk(dir string) (newest *books, refused []Refusal, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	type key struct {
+		seq  uint64
+		city string
+	}
+	known := make(map[key]bool) // older copies stand in free pages
 	scanBlobs(data, func(kind byte, content []byte, _ int) {
 		var b books
 		var r Refusal
@@ -123,7 +128,8 @@ func readDisk(dir string) (newest *books, refused []Refusal, err error) {
 				newest = &b
 			}
 		case blobRefused:
-			if failed = json.Unmarshal(content, &r); failed == nil {
+			if failed = json.Unmarshal(content, &r); failed == nil && !known[key{r.Seq, r.City}] {
+				known[key{r.Seq, r.City}] = true
 				refused = append(refused, r)
 			}
 		}
