@@ -23,6 +23,7 @@ const (
 const (
 	seqReserve      = 1 << 22          // Seqs that may be assigned before the next commit
 	seqSkip         = 1 << 16          // Seqs left out after an unclean stop
+	maxInstant      = 500              // results of one instant: more are several, or they would fit no half
 	exportRows      = 2048             // rows that are exported at a time
 	keepRows        = 4096             // rows kept in memory for the live lanes
 	maxPendingRows  = 100_000          // rows kept in memory while the disk takes nothing

@@ -74,7 +74,7 @@ func (b *Buffer) push(obs []agent.Observation, now time.Time) {
 	first := b.next
 	for i := range obs {
 		obs[i].Seq = b.next
-		b.tail = append(b.tail, row{obs[i], now, i > 0})
+		b.tail = append(b.tail, row{obs[i], now, i%maxInstant > 0})
 		b.next++
 	}
 	b.assigned.add(first, b.next-1)
