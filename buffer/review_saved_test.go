@@ -92,3 +92,22 @@ func TestHugeInstant(t *testing.T) {
 	require.NoError(t, b.Commit())
 	assert.Equal(t, len(obs), drain(b.Cursor("a")))
 }
+
+// Each half of the journal has all books at its front: without state.db it is
+// still known what was delivered.
+func TestDeliveredIsKnownWithoutStateDB(t *testing.T) {
+	dir := t.TempDir()
+	o := options(dir, "a")
+	o.half, o.sparse = 64<<10, 1
+	b := open(t, o)
+	c := b.Cursor("a")
+	for generation := b.store.journal.generation; b.store.journal.generation < generation+4; {
+		recordNoise(t, b, 500)
+		c.Settle(c.Backlog(100), nil)
+		require.NoError(t, b.Commit())
+	}
+	delivered := closes(t, b).Cities[0].Delivered
+	dir = crash(t, dir)
+	require.NoError(t, os.Remove(filepath.Join(dir, fileName)))
+	assert.Equal(t, delivered, closes(t, open(t, options(dir, "a"))).Cities[0].Delivered)
+}
