@@ -78,6 +78,22 @@ func TestSystemBitFlips(t *testing.T) {
 	begun := time.Now()
 	n := number(t, "LAMPPOST_FLIPS", flips)
 	m := newMatrix(t, "")
+	all, cost, broken := m.flips(t, n)
+	for _, err := range broken {
+		assert.NoError(t, err)
+	}
+	summary(t, result{
+		Name: "bit flips", Size: n, Lost: len(broken), Duration: time.Since(begun).Seconds(), Figures: cost,
+		Note: fmt.Sprintf("%d blocks, %d frames, %d books", len(all["block"]), len(all["frame"]), len(all["books"])),
+	})
+	assert.Positive(t, cost["block"], "what was hit is not sent")
+	assert.Positive(t, cost["frame"], "what was hit is not sent")
+}
+
+// flips flips n bits of records of each kind in turn. It returns the records,
+// what the flips cost by kind, and how promises were broken.
+func (m *matrix) flips(t *testing.T, n int) (all map[string][]record, cost map[string]float64, broken []error) {
+	t.Helper()
 	all, err := records(m.left)
 	require.NoError(t, err)
 	kinds := []string{"block", "frame", "books"}
@@ -89,23 +105,17 @@ func TestSystemBitFlips(t *testing.T) {
 	// What was refused is not there even if nothing is changed.
 	whole, _, err := m.changed(dir, all["books"][0], func([]byte) {})
 	require.NoError(t, err)
-	cost, broken := map[string]float64{}, 0
+	cost = map[string]float64{}
 	for i := range n {
 		kind := kinds[i%len(kinds)]
 		r := all[kind][random.IntN(len(all[kind]))]
 		lost, err := m.flip(dir, r, random.IntN(r.len*8), whole)
 		cost[kind] += float64(lost)
 		if err != nil {
-			broken++
+			broken = append(broken, fmt.Errorf("%s at %d in %s, seed %d: %w", kind, r.offset, r.file, m.old.seed, err))
 		}
-		assert.NoErrorf(t, err, "%s at %d in %s, seed %d", kind, r.offset, r.file, m.old.seed)
 	}
-	summary(t, result{
-		Name: "bit flips", Size: n, Lost: broken, Duration: time.Since(begun).Seconds(), Figures: cost,
-		Note: fmt.Sprintf("%d blocks, %d frames, %d books", len(all["block"]), len(all["frame"]), len(all["books"])),
-	})
-	assert.Positive(t, cost["block"], "what was hit is not sent")
-	assert.Positive(t, cost["frame"], "what was hit is not sent")
+	return all, cost, broken
 }
 
 // flip flips one bit of a record, and compares with what is left without all of

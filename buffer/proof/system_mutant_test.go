@@ -22,6 +22,7 @@ var mutants = []string{"skip-flush", "no-flush", "ack-before-flush", "forget-win
 const (
 	mutantKills  = 40
 	mutantStates = 60
+	mutantFlips  = 30
 )
 
 // TestSystemProofMutants shows that the harnesses notice a broken promise.
@@ -67,6 +68,10 @@ func tryMutant(t *testing.T, binary, name string) map[string]error {
 			found["lies"] = err
 		}
 	}
+	m := newMatrix(t, "")
+	m.old.binary, m.old.env = b.binary, b.env
+	_, _, broken := m.flips(t, mutantFlips)
+	found["flips"] = errors.Join(broken...)
 	return found
 }
 
