@@ -62,10 +62,12 @@ func TestLargeBooksAreWholeOrNotThere(t *testing.T) {
 	require.NoError(t, b.Commit())
 	c := b.Cursor("a")
 	c.Settle(c.Backlog(100), map[uint64]string{7: "no"})
+	b.writing.Lock() // nothing is committed meanwhile
+	defer b.writing.Unlock()
 	b.mu.Lock()
 	b.startEpoch()
-	b.mu.Unlock()
 	epoch := b.state.Epochs[len(b.state.Epochs)-1].Epoch
+	b.mu.Unlock()
 	record(t, b, temperature, 10)
 	b.mu.Lock()
 	x, _ := b.prepare(false)

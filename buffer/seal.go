@@ -144,7 +144,7 @@ func (s *store) room(n uint64) error {
 
 // fill seals the rows of the journal that some city lacks.
 func (s *store) fill(c *commit) error {
-	w := &sealing{s: s, epochs: c.state.Epochs}
+	w := &sealing{s: s, epochs: c.state.Epochs, limit: blockRows(s.lacked(c))}
 	for _, refs := range s.index {
 		for _, ref := range refs {
 			w.firsts = append(w.firsts, ref.key.first)
@@ -183,12 +183,20 @@ type sealing struct {
 	x      *sealer
 	epochs []epochState
 	firsts []uint64 // Seqs at which other blocks begin
+	limit  int      // rows of a block
 	rows   []row
 }
 
+// blockRows returns how many rows a block has when n are cut into blocks of about
+// sealedRows: all have as many, as small ones take more.
+func blockRows(n uint64) int {
+	blocks := max(1, (n+sealedRows/2)/sealedRows)
+	return int((n + blocks - 1) / blocks)
+}
+
 func (w *sealing) add(rows []row) error {
-	for _, part := range cut(rows, sealedRows, w.epochs) {
-		if w.ends(part[0].Seq) || len(w.rows)+len(part) > sealedRows && !part[0].joins {
+	for _, part := range cut(rows, w.limit, w.epochs) {
+		if w.ends(part[0].Seq) || len(w.rows)+len(part) > w.limit && !part[0].joins {
 			if err := w.flush(); err != nil {
 				return err
 			}

@@ -20,7 +20,7 @@ const (
 	segmentSize   = 4 << 20 // a segment is closed when it is as large, or an eighth of max_size
 	segmentSuffix = ".seg"
 	asideSuffix   = ".damaged" // of a file set aside: nothing unreadable is deleted
-	sealedRows    = 30_000     // rows of a sealed block at most, but for one instant
+	sealedRows    = 30_000     // rows of a sealed block, about
 )
 
 var (
