@@ -47,13 +47,13 @@ PROOF_CUTS   ?= 100
 
 proof: ## what system does to the buffer, many times; writes RELIABILITY.md
 	rm -f bin/proof.jsonl && mkdir -p bin
-	LAMPPOST_PROOF_LOG=$(CURDIR)/bin/proof.jsonl LAMPPOST_MATRIX=all \
+	export LAMPPOST_PROOF_LOG=$(CURDIR)/bin/proof.jsonl LAMPPOST_MATRIX=all \
 		LAMPPOST_KILLS=$(PROOF_KILLS) LAMPPOST_STATES=$(PROOF_STATES) LAMPPOST_LIES=$(PROOF_LIES) \
-		LAMPPOST_FLIPS=$(PROOF_FLIPS) LAMPPOST_ROUNDS=$(PROOF_ROUNDS) \
-		$(GO) test -tags system -count=1 -timeout 10h -v -run TestSystem ./buffer/proof
-	LAMPPOST_PROOF_LOG=$(CURDIR)/bin/proof.jsonl LAMPPOST_PI_CUTS=$(PROOF_CUTS) \
-		$(GO) test -tags system -count=1 -timeout 10h -v -run TestSystemPi ./cmd/lamppost
-	$(GO) run ./buffer/proof/report <bin/proof.jsonl >RELIABILITY.md
+		LAMPPOST_FLIPS=$(PROOF_FLIPS) LAMPPOST_ROUNDS=$(PROOF_ROUNDS) LAMPPOST_PI_CUTS=$(PROOF_CUTS); \
+	status=0; \
+	$(GO) test -tags system -count=1 -timeout 10h -v -run TestSystem ./buffer/proof || status=1; \
+	$(GO) test -tags system -count=1 -timeout 10h -v -run TestSystemPi ./cmd/lamppost || status=1; \
+	$(GO) run ./buffer/proof/report <bin/proof.jsonl >RELIABILITY.md && exit $$status
 
 build: ## build for this machine into bin/
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -o bin/ ./cmd/lamppost ./cmd/city
