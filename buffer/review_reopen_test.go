@@ -87,12 +87,15 @@ func TestMovedRowsHaveOnePlace(t *testing.T) {
 	c := b.Cursor("a")
 	record(t, b, temperature, 10) // stay
 	c.Backlog(10)
-	for generation := b.store.journal.generation; b.store.journal.generation < generation+4; {
+	j := b.store.journal
+	half := uint64(j.half) + j.generation
+	for generation := j.generation; j.generation < generation+4; {
 		record(t, b, temperature, 50)
 		c.Settle(c.Backlog(50), nil)
 		record(t, b, temperature, 1)
 		require.NoError(t, b.Commit())
 		inJournal := slices.DeleteFunc(slices.Clone(b.blocks), func(r blockRef) bool { return r.segment != "" })
+		require.Equal(t, (half+j.generation)%2, uint64(j.half), "the halves take turns")
 		require.Subset(t, b.store.live, inJournal)
 		var all ranges
 		for _, ref := range b.store.live {
