@@ -93,7 +93,6 @@ type Buffer struct {
 	blocks   []blockRef
 	cities   []*Cursor // configured and parked
 	notices  []agent.Notice
-	fresh    int        // the last notices that are not on flash yet
 	refused  []Refusal  // not on flash yet
 	dropped  []blockRef // taken out of the log, with a ledger entry
 	carry    []row      // what stays of them, until the next commit

@@ -175,7 +175,7 @@ func (b *Buffer) prepare(clean bool) (c *commit, undo func()) {
 	lack := b.lacking(1, b.next-1)
 	c = &commit{partial: partial, before: b.committed, state: b.stateAt(last, clean && !partial), lack: lack, first: b.commits == 0}
 	c.streams = b.newStream
-	c.notices = b.notices[len(b.notices)-b.fresh:]
+	c.notices = b.fresh()
 	c.told = b.told()
 	c.all = slices.DeleteFunc(slices.Clone(b.notices), func(n agent.Notice) bool { return slices.Contains(c.told, n.ID) })
 	c.refused = b.refused
@@ -252,7 +252,6 @@ func (b *Buffer) apply(c *commit) {
 		b.state.Epochs, b.state.Reserved = epochs, reserved
 	}
 	b.newStream = b.newStream[len(c.streams):]
-	b.fresh -= len(c.notices)
 	if c.saved {
 		b.refused = b.refused[len(c.refused):]
 	}

@@ -47,3 +47,36 @@ func TestRefusedByTwo(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, all, 2)
 }
+
+// A city that refuses one datastream for ever makes an entry a day, and is told
+// of it each time; a power cut brings no old form of it back.
+func TestLedgerIsBoundedWhenOneIsRefusedForEver(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, options(dir, "a", "b"))
+	const n = 300
+	record(t, b, temperature, 2*n)
+	require.NoError(t, b.Commit())
+	c := b.Cursor("a")
+	for i := range n {
+		batch := c.Backlog(2)
+		c.Settle(batch, map[uint64]string{batch.Observations[0].Seq: "no such property"})
+		if i%10 == 0 {
+			require.NoError(t, b.Commit())
+			notices := c.Notices(10)
+			require.Len(t, notices, 1)
+			assert.EqualValues(t, i+1, notices[0].Count)
+			c.Notified(notices[0].ID)
+		}
+	}
+	require.NoError(t, b.Commit())
+	for _, b := range []*Buffer{b, open(t, options(crash(t, dir), "a", "b"))} {
+		all := b.Ledger()
+		assert.EqualValues(t, n, all[0].Count)
+		assert.Equal(t, uint64(1), all[0].From)
+		assert.Len(t, all[0].Ranges, n)
+		assert.Equal(t, []string{"a"}, all[0].Cities)
+		assert.LessOrEqual(t, len(all), 2, "and perhaps a window")
+		assert.EqualValues(t, n, closes(t, b).Cities[0].Ledgered)
+		verified(t, b)
+	}
+}

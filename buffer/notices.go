@@ -14,7 +14,6 @@ func (b *Buffer) notice(n agent.Notice) {
 	n.Time = time.Now().UTC().Truncate(time.Millisecond)
 	n.Epoch, _ = b.epochOf(n.From)
 	b.notices = append(b.notices, n)
-	b.fresh++
 	b.moved = time.Now().Add(-checkpointEvery) // told soon, and only when it is on flash
 	b.touch()
 	b.grown()
@@ -56,8 +55,42 @@ func (b *Buffer) lose(set ranges, cause string, only *Cursor, names ...string) {
 	if len(lost) > 1 {
 		n.Ranges = lost
 	}
+	if only != nil {
+		b.absorb(&n)
+	}
 	b.notice(n)
 	b.settle(lost)
+}
+
+// What one entry says together.
+const (
+	absorbFor    = 24 * time.Hour
+	absorbRanges = 500
+)
+
+// absorb takes the last entry that says the same of the same city into a new one:
+// a city that refuses one datastream for ever makes an entry a day or so, not one
+// a batch.
+func (b *Buffer) absorb(n *agent.Notice) {
+	epoch, _ := b.epochOf(n.From)
+	for i, old := range slices.Backward(b.notices) {
+		if time.Since(old.Time) > absorbFor {
+			return
+		}
+		if old.Kind != n.Kind || old.Cause != n.Cause || old.Epoch != epoch || !slices.Equal(old.Cities, n.Cities) {
+			continue
+		}
+		all := lossOf(old)
+		if len(all) >= absorbRanges {
+			return
+		}
+		all.union(lossOf(*n))
+		n.From, n.To, n.Ranges, n.Count = all[0].From, all[len(all)-1].To, all, all.count()
+		n.Datastreams = slices.Sorted(slices.Values(slices.Concat(n.Datastreams, old.Datastreams)))
+		n.Datastreams = slices.Compact(n.Datastreams)
+		b.notices = slices.Delete(slices.Clone(b.notices), i, i+1) // a commit under way has the old ones
+		return
+	}
 }
 
 // streamsOf names the datastreams of Seqs, as far as they are in memory.
@@ -72,12 +105,21 @@ func (b *Buffer) streamsOf(set ranges) []string {
 	return slices.Compact(names)
 }
 
+// fresh returns the notices that are not on flash yet.
+func (b *Buffer) fresh() []agent.Notice {
+	i := len(b.notices)
+	for i > 0 && b.notices[i-1].ID > b.committed.Notice {
+		i--
+	}
+	return b.notices[i:]
+}
+
 // Notices returns up to limit of the notices the city has not got, oldest
 // first: only what is on flash is told.
 func (c *Cursor) Notices(limit int) []agent.Notice {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	durable := c.b.notices[:len(c.b.notices)-c.b.fresh]
+	durable := c.b.notices[:len(c.b.notices)-len(c.b.fresh())]
 	if len(durable) == 0 || durable[len(durable)-1].ID <= c.s.Notified {
 		return nil
 	}

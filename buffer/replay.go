@@ -127,15 +127,15 @@ func (s *store) openBooks(c *content, frames []found) error {
 }
 
 // take makes books those of the content. What only older ones have of
-// datastreams and notices stays.
+// datastreams stays, and of notices what these may have left out.
 func (c *content) take(b books) {
 	c.state, c.found = b.State, true
 	c.merge(b.Streams)
-	for _, n := range b.Notices {
-		if !slices.ContainsFunc(c.notices, func(x agent.Notice) bool { return x.ID == n.ID }) {
-			c.notices = append(c.notices, n)
-		}
+	var older []agent.Notice
+	if len(b.Notices) >= bookNotices {
+		older = slices.DeleteFunc(c.notices, func(n agent.Notice) bool { return n.ID >= b.Notices[0].ID })
 	}
+	c.notices = append(older, b.Notices...)
 }
 
 // merge adds datastreams that are not there yet.
