@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -35,6 +36,9 @@ func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
 	for i := range obs {
 		if ds := obs[i].Datastream; ds == nil || b.last(ds).ds != ds {
 			return false, fmt.Errorf("observation %d: its datastream is not of this buffer", i)
+		}
+		if v := obs[i].Value; math.IsNaN(v) || math.IsInf(v, 0) {
+			return false, fmt.Errorf("observation %d of %s: %v is no value", i, obs[i].Datastream.Name, v)
 		}
 	}
 	b.reserve(len(obs))
