@@ -50,6 +50,7 @@ type Options struct {
 
 	half, sparse int    // sizes of the journal, in tests
 	root         string // where proc and sys are; "" means "/"
+	copied       bool   // a copy of the directory is to be the same, in tests
 }
 
 // City is a city as the buffer knows it.

@@ -162,7 +162,9 @@ func TestUncleanStop(t *testing.T) {
 	record(t, b, temperature, 7) // pending: lost
 	c.Settle(c.Backlog(10), nil) // since the last commit: will come again
 
-	after := open(t, options(crash(t, dir), "platform", "other"))
+	o := options(crash(t, dir), "platform", "other")
+	o.copied = true // as it was, after a power cut
+	after := open(t, o)
 
 	s := closes(t, after)
 	assert.Equal(t, "unclean", s.LastStop)

@@ -57,6 +57,7 @@ type state struct {
 	Totals   map[uint32]float64 `json:"totals"`           // of Count datastreams, by id
 	Notice   uint64             `json:"notice"`           // the newest notice's id
 	Stream   uint32             `json:"stream,omitempty"` // new datastreams have an id above it
+	Home     string             `json:"home,omitempty"`   // of the journal
 }
 
 type epochState struct {

@@ -29,6 +29,7 @@ type journal struct {
 	f        *os.File
 	unit     int // frames start on multiples of it: a sector with O_DIRECT, else a page
 	halfSize int
+	home     string // this file, and no copy of it
 
 	generation uint64 // of the frames being written
 	half       int    // they are in
@@ -59,7 +60,18 @@ func openJournal(dir string, half int, readOnly bool) (*journal, error) {
 	if err := j.open(readOnly); err != nil {
 		return j, err
 	}
+	j.home = homeOf(j.path)
 	return j, j.lock(readOnly)
+}
+
+// homeOf tells a file from any copy of it: by its inode and, where the file
+// system has it, when that was made. It is empty if that cannot be told.
+func homeOf(path string) string {
+	var x unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO|unix.STATX_BTIME, &x); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d %d.%09d", x.Ino, x.Btime.Sec, x.Btime.Nsec)
 }
 
 // open opens the file, past the kernel's cache where that works.

@@ -112,7 +112,12 @@ func (b *Buffer) begin(c *content) {
 			s.Stream = max(s.Stream, id+1<<16)
 		}
 	}
-	if n := len(s.Epochs); n == 0 || s.Epochs[n-1].Thing != b.o.Thing || c.damaged {
+	copied := false // and what it was copied from goes on, or went on
+	if j := b.store.journal; j != nil && !b.o.copied {
+		copied = s.Home != "" && s.Home != j.home
+		s.Home = j.home
+	}
+	if n := len(s.Epochs); n == 0 || s.Epochs[n-1].Thing != b.o.Thing || c.damaged || copied {
 		b.startEpoch()
 	}
 	if s.Boot == 0 || s.BootID != b.o.BootID || b.o.BootID == "" {
