@@ -9,20 +9,22 @@ import (
 // it.
 var errUnread = errors.New("there are books that could not be read when the agent started; start it again")
 
+// patience is how long a start waits for files that cannot even be read.
+const patience = 1200 * time.Millisecond
+
 // serve opens the files; if that fails, for reading: the agent never waits for a
 // disk. What cannot be read either is as if it were not there, and is not
 // touched in this run.
 func (s *store) serve() (c content, err error) {
-	for try := 1; ; try++ {
+	for begun := time.Now(); ; time.Sleep(100 * time.Millisecond) { // it may pass
 		c, err = s.open()
 		if err == nil || s.readOnly || errors.Is(err, ErrLocked) || errors.Is(err, ErrNewer) {
 			return c, err
 		}
-		if c, s.readable = s.openToRead(); s.readable || try == 3 {
+		if c, s.readable = s.openToRead(); s.readable || time.Since(begun) > patience {
 			s.broken, s.unread = err, !s.readable
 			return c, nil
 		}
-		time.Sleep(100 * time.Millisecond) // it may pass
 	}
 }
 
