@@ -60,7 +60,7 @@ func (s *store) lacked(c *commit) (n uint64) {
 }
 
 // move puts rows of the full half in the other, before the commit, unless that
-// would fill half of it.
+// would fill a quarter of it.
 func (s *store) move(c *commit) (done bool, err error) {
 	var rows []row
 	err = s.each(c.lack, func(more []row) error {
@@ -84,7 +84,7 @@ func (s *store) move(c *commit) (done bool, err error) {
 }
 
 // each calls yield with the rows of the journal that are in a set, in Seq order.
-// A frame that cannot be read is left out: its cursors will find out.
+// A frame that is damaged is left out: its cursors will find out.
 func (s *store) each(set ranges, yield func([]row) error) error {
 	slices.SortFunc(s.live, func(x, y blockRef) int { return cmp.Compare(x.first, y.first) })
 	var scratch []row
@@ -96,9 +96,12 @@ func (s *store) each(set ranges, yield func([]row) error) error {
 			continue
 		}
 		rows, err := s.rows(ref, &s.reader, s.table, scratch[:0])
-		if err != nil {
+		if errors.Is(err, errDamaged) || errors.Is(err, unreadable) {
 			s.log.Error("a frame of the journal cannot be read", "err", err)
 			continue
+		}
+		if err != nil {
+			return err // it may pass, and must not cost the frame
 		}
 		scratch = rows
 		for _, r := range wanted {
