@@ -52,6 +52,13 @@ var (
 	// Quantity is what the pulses of a meter stand for: pulses times per_pulse,
 	// in the unit of the meter, which the configuration knows.
 	Quantity = Property{"quantity", "1", Measurement}
+	// Illuminance is the light that falls on a plane, as the eye sees it.
+	Illuminance = Property{"illuminance", "lx", Measurement}
+	Voltage     = Property{"voltage", "V", Measurement}
+	// Current is an electric current. It is negative when it flows back.
+	Current = Property{"current", "A", Measurement}
+	// Power is electric power: voltage times current, with the current's sign.
+	Power = Property{"power", "W", Measurement}
 	// SensorState is the agent's own word on a sensor, see [SensorOK] and on.
 	SensorState = Property{"sensorState", "1", State}
 )

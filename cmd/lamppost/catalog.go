@@ -4,6 +4,7 @@ import (
 	"github.com/lamppost-city/lamppost/boards"
 	"github.com/lamppost-city/lamppost/cmd/lamppost/config"
 	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/drivers/bh1750"
 	"github.com/lamppost-city/lamppost/drivers/bme280"
 	"github.com/lamppost-city/lamppost/drivers/contact"
 	"github.com/lamppost-city/lamppost/drivers/dps310"
@@ -26,6 +27,7 @@ var catalog = config.Catalog{
 		boards.Sim,
 	},
 	Drivers: []drivers.Driver{
+		bh1750.Driver,
 		bme280.Driver,
 		contact.Driver,
 		dps310.Driver,

@@ -80,3 +80,28 @@ func Stuck(t *testing.T, d drivers.Driver, b byte) {
 		})
 	})
 }
+
+// Answers observes once, on simulated hardware whose answers are replaced: what
+// is read after a register or command was written, by its first byte.
+func Answers[S any](t *testing.T, d drivers.Driver, answers map[byte][]byte, settings ...func(*S)) (results []agent.Result, err error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := bench{d, func(into any) error {
+			for _, set := range settings {
+				set(into.(*S))
+			}
+			return nil
+		}}
+		s, host := b.open(t)
+		var last byte
+		host.SetFault(func(op sim.Op) error {
+			if len(op.W) > 0 {
+				last = op.W[0]
+			}
+			copy(op.R, answers[last])
+			return op.Err
+		})
+		results, err = read(t, s)
+	})
+	return results, err
+}

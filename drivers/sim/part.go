@@ -162,3 +162,6 @@ func RelativeHumidity() float64 { return Wave(70, -20, 24*time.Hour) + Wave(0, 1
 
 // AtmosphericPressure is the air's pressure now, in hPa.
 func AtmosphericPressure() float64 { return Wave(962, 8, 60*time.Hour) + Wave(0, 0.1, 13*time.Minute) }
+
+// Illuminance is the light now, in lx.
+func Illuminance() float64 { return Wave(6000, 5900, 24*time.Hour) }

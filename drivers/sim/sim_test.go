@@ -51,6 +51,27 @@ func TestRegisters(t *testing.T) {
 	assert.EqualValues(t, 2, pairs.R[0x20])
 }
 
+func TestWords(t *testing.T) {
+	w := NewWords(&Words{PowerOn: func(w *Words) { w.R[1] = 0x1234 }})
+	b := make([]byte, 4)
+	require.NoError(t, w.Write([]byte{1}))
+	require.NoError(t, w.Read(b))
+	assert.Equal(t, []byte{0x12, 0x34, 0xff, 0xff}, b, "the pointer stays")
+	require.NoError(t, w.Write([]byte{2, 0xab, 0xcd}))
+	require.NoError(t, w.Write([]byte{3, 0x01}))
+	assert.EqualValues(t, 0xabcd, w.R[2])
+	assert.EqualValues(t, 0x0100, w.R[3])
+	w.Reset()
+	assert.Equal(t, [256]uint16{1: 0x1234}, w.R)
+	require.NoError(t, w.Read(b))
+	assert.Zero(t, b[0], "so is the pointer")
+
+	up := &Words{R: [256]uint16{1: 0x1234, 2: 0xabcd}, LittleEndian: true, CountsUp: true}
+	require.NoError(t, up.Write([]byte{1}))
+	require.NoError(t, up.Read(b))
+	assert.Equal(t, []byte{0x34, 0x12, 0xcd, 0xab}, b)
+}
+
 func TestCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &Commands{Answer: func(w []byte) ([]uint16, time.Duration, bool) {
