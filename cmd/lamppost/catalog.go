@@ -13,6 +13,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/pulse"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
 	"github.com/lamppost-city/lamppost/drivers/thermal"
+	"github.com/lamppost-city/lamppost/drivers/tmp117"
 	"github.com/lamppost-city/lamppost/drivers/tmp421"
 	"github.com/lamppost-city/lamppost/sync/senml"
 	"github.com/lamppost-city/lamppost/sync/uplink"
@@ -36,6 +37,7 @@ var catalog = config.Catalog{
 		pulse.Driver,
 		sht4x.Driver,
 		thermal.Driver,
+		tmp117.Driver,
 		tmp421.Driver,
 	},
 	Protocols: []uplink.Protocol{
