@@ -10,6 +10,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/dps310"
 	"github.com/lamppost-city/lamppost/drivers/lm75"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
+	"github.com/lamppost-city/lamppost/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
 	"github.com/lamppost-city/lamppost/drivers/thermal"
@@ -34,6 +35,7 @@ var catalog = config.Catalog{
 		dps310.Driver,
 		lm75.Driver,
 		lsm303mag.Driver,
+		mcp9808.Driver,
 		pulse.Driver,
 		sht4x.Driver,
 		thermal.Driver,
