@@ -13,6 +13,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
+	"github.com/lamppost-city/lamppost/drivers/sht2x"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
 	"github.com/lamppost-city/lamppost/drivers/thermal"
 	"github.com/lamppost-city/lamppost/drivers/tmp117"
@@ -39,6 +40,7 @@ var catalog = config.Catalog{
 		lsm303mag.Driver,
 		mcp9808.Driver,
 		pulse.Driver,
+		sht2x.Driver,
 		sht4x.Driver,
 		thermal.Driver,
 		tmp117.Driver,
