@@ -9,6 +9,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/bme280"
 	"github.com/lamppost-city/lamppost/drivers/contact"
 	"github.com/lamppost-city/lamppost/drivers/dps310"
+	"github.com/lamppost-city/lamppost/drivers/hdc1080"
 	"github.com/lamppost-city/lamppost/drivers/lm75"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
@@ -36,6 +37,7 @@ var catalog = config.Catalog{
 		bme280.Driver,
 		contact.Driver,
 		dps310.Driver,
+		hdc1080.Driver,
 		lm75.Driver,
 		lsm303mag.Driver,
 		mcp9808.Driver,
