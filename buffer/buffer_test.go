@@ -91,17 +91,17 @@ func fill(t *testing.T, b *Buffer) {
 	t.Helper()
 	record(t, b, temperature, 1)
 	require.NoError(t, b.Commit())
-	b.mu.Lock()
+	b.writing.Lock()
+	defer b.writing.Unlock()
 	b.store.minFree, b.store.sparse = 1<<62, 0
 	b.store.journal.at = b.store.journal.halfSize
-	b.mu.Unlock()
 }
 
 // empty takes that back.
 func empty(b *Buffer) {
-	b.mu.Lock()
+	b.writing.Lock()
+	defer b.writing.Unlock()
 	b.store.minFree = 1
-	b.mu.Unlock()
 }
 
 func TestOnlineTheCardRests(t *testing.T) {

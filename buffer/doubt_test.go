@@ -12,6 +12,8 @@ import (
 // that cannot be opened again.
 func inDoubt(t *testing.T, b *Buffer) {
 	t.Helper()
+	b.writing.Lock()
+	defer b.writing.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c, undo := b.prepare(false)
@@ -48,6 +50,7 @@ func TestCommitInDoubtDoesNotVouchForTheNext(t *testing.T) {
 func TestCommitInDoubtIsWrittenOnceMore(t *testing.T) {
 	b := open(t, options(t.TempDir(), "a"))
 	record(t, b, temperature, 10)
+	b.writing.Lock()
 	b.mu.Lock()
 	c, _ := b.prepare(false)
 	b.mu.Unlock()
@@ -57,4 +60,5 @@ func TestCommitInDoubtIsWrittenOnceMore(t *testing.T) {
 	assert.Greater(t, b.store.journal.generation, before)
 	assert.NotEmpty(t, b.blocks)
 	assert.NotEmpty(t, b.blocks[0].segment, "rows are elsewhere before they are written over")
+	b.writing.Unlock()
 }

@@ -18,11 +18,13 @@ func TestNoticeIDsAfterACrashBetweenBooks(t *testing.T) {
 	c := b.Cursor("a")
 	batch := c.Backlog(3)
 	c.Settle(batch, map[uint64]string{2: "no such property"})
+	b.writing.Lock()
 	b.mu.Lock()
 	next, _ := b.prepare(false)
 	b.store.notices = next.all
 	require.NoError(t, b.store.save(next, next.before))
 	b.mu.Unlock()
+	b.writing.Unlock()
 
 	dir = crash(t, dir)
 	b = open(t, options(dir, "a"))

@@ -17,11 +17,13 @@ func TestWhatCannotBeAskedForIsNotDamaged(t *testing.T) {
 	require.NoError(t, b.Close())
 	b = open(t, options(dir, "a"))
 	record(t, b, temperature, 3)
+	b.writing.Lock()
 	b.mu.Lock()
 	require.NoError(t, b.store.close())
 	b.store.broken = assert.AnError // as look leaves it when the files cannot be opened
 	b.retryAt = time.Now().Add(time.Hour)
 	b.mu.Unlock()
+	b.writing.Unlock()
 
 	c := b.Cursor("a")
 	assert.Empty(t, c.Backlog(100).Observations)

@@ -35,11 +35,13 @@ func TestReadingWhileTheJournalIsWrittenOver(t *testing.T) {
 	for range 10 {
 		record(t, b, temperature, 200)
 		require.NoError(t, b.Commit())
+		b.writing.Lock()
 		b.mu.Lock()
 		b.tail = nil                   // in the log only
 		found, err := b.store.reopen() // as after an error
 		b.blocks = found.blocks
 		b.mu.Unlock()
+		b.writing.Unlock()
 		require.NoError(t, err)
 	}
 	close(stop)

@@ -61,9 +61,9 @@ func TestRefusedIsToldOnce(t *testing.T) {
 	c := b.Cursor("a")
 	for seq := range uint64(5) {
 		c.Settle(c.Backlog(1), map[uint64]string{seq + 1: "no"})
-		b.mu.Lock()
+		b.writing.Lock()
 		b.store.saved = time.Time{} // it is due
-		b.mu.Unlock()
+		b.writing.Unlock()
 		require.NoError(t, b.Commit())
 	}
 	all, err := b.Refused()

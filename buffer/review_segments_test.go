@@ -23,9 +23,9 @@ func TestFailedSealLeavesNoFile(t *testing.T) {
 	b := open(t, options(dir, "a"))
 	record(t, b, temperature, 10)
 	for range 3 {
-		b.mu.Lock()
+		b.writing.Lock()
 		_, err := b.store.segments.seal(1, 1, b.store.books(b.committed), func(*sealer) error { return assert.AnError })
-		b.mu.Unlock()
+		b.writing.Unlock()
 		require.ErrorIs(t, err, assert.AnError)
 	}
 	assert.Empty(t, segmentFiles(t, dir))

@@ -181,17 +181,21 @@ func TestVerifyFindsWhatCannotBeAskedFor(t *testing.T) {
 	b := open(t, options(t.TempDir(), "a"))
 	recordNoise(t, b, 2*keepRows)
 	require.NoError(t, b.Commit())
+	b.writing.Lock()
 	b.mu.Lock()
 	b.tail = nil
 	b.store.broken = assert.AnError
 	b.retryAt = time.Now().Add(time.Hour)
 	b.mu.Unlock()
+	b.writing.Unlock()
 
 	all := findings(t, b)
 
+	b.writing.Lock()
 	b.mu.Lock()
 	b.store.broken = nil
 	b.mu.Unlock()
+	b.writing.Unlock()
 	require.Len(t, all, 1)
 	assert.Equal(t, "8192 observations from 1 to 8192 wait and cannot be read", all[0])
 	verified(t, b)
