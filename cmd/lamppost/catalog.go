@@ -13,6 +13,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/lm75"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
+	"github.com/lamppost-city/lamppost/drivers/opt3001"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
 	"github.com/lamppost-city/lamppost/drivers/sht2x"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
@@ -41,6 +42,7 @@ var catalog = config.Catalog{
 		lm75.Driver,
 		lsm303mag.Driver,
 		mcp9808.Driver,
+		opt3001.Driver,
 		pulse.Driver,
 		sht2x.Driver,
 		sht4x.Driver,
