@@ -20,6 +20,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/thermal"
 	"github.com/lamppost-city/lamppost/drivers/tmp117"
 	"github.com/lamppost-city/lamppost/drivers/tmp421"
+	"github.com/lamppost-city/lamppost/drivers/veml7700"
 	"github.com/lamppost-city/lamppost/sync/senml"
 	"github.com/lamppost-city/lamppost/sync/uplink"
 )
@@ -49,6 +50,7 @@ var catalog = config.Catalog{
 		thermal.Driver,
 		tmp117.Driver,
 		tmp421.Driver,
+		veml7700.Driver,
 	},
 	Protocols: []uplink.Protocol{
 		senml.Protocol,
