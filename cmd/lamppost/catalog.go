@@ -10,6 +10,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/contact"
 	"github.com/lamppost-city/lamppost/drivers/dps310"
 	"github.com/lamppost-city/lamppost/drivers/hdc1080"
+	"github.com/lamppost-city/lamppost/drivers/ina219"
 	"github.com/lamppost-city/lamppost/drivers/lm75"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
@@ -40,6 +41,7 @@ var catalog = config.Catalog{
 		contact.Driver,
 		dps310.Driver,
 		hdc1080.Driver,
+		ina219.Driver,
 		lm75.Driver,
 		lsm303mag.Driver,
 		mcp9808.Driver,
