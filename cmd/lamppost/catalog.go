@@ -11,6 +11,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/dps310"
 	"github.com/lamppost-city/lamppost/drivers/hdc1080"
 	"github.com/lamppost-city/lamppost/drivers/ina219"
+	"github.com/lamppost-city/lamppost/drivers/ina226"
 	"github.com/lamppost-city/lamppost/drivers/lm75"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
@@ -42,6 +43,7 @@ var catalog = config.Catalog{
 		dps310.Driver,
 		hdc1080.Driver,
 		ina219.Driver,
+		ina226.Driver,
 		lm75.Driver,
 		lsm303mag.Driver,
 		mcp9808.Driver,

@@ -1,0 +1,44 @@
+package ina226
+
+import (
+	"math"
+	"time"
+
+	"github.com/lamppost-city/lamppost/drivers/sim"
+)
+
+// simulate puts a part on the bus that watches a battery of 12 V and a load that
+// uses a quarter of what the shunt is for.
+func simulate(host *sim.Host, s Settings) {
+	var end time.Time // of the measurement under way
+	store := func(w *sim.Words) {
+		w.R[regBus] = uint16(math.Round(sim.Wave(12.4, 0.6, 24*time.Hour) / busStep))
+		w.R[regShunt] = uint16(int16(sim.Wave(0.02, 0.005, 24*time.Hour) / shuntStep))
+		w.R[regFlags] |= ready
+	}
+	s.Simulate(host, sim.NewWords(&sim.Words{
+		PowerOn: func(w *sim.Words) {
+			w.R[regConfig], w.R[regMaker], w.R[regDevice] = 0x4127, texas, device
+			end = time.Now().Add(2200 * time.Microsecond)
+		},
+		OnWrite: func(w *sim.Words, reg byte, v uint16) {
+			w.R[reg] = v
+			if reg == regConfig {
+				w.R[regFlags] &^= ready
+				end = time.Now().Add(2 * 16 * 1210 * time.Microsecond)
+			}
+		},
+		OnRead: func(w *sim.Words, _ byte) error {
+			if !end.IsZero() && !time.Now().Before(end) {
+				store(w)
+				end = time.Time{}
+			}
+			return nil
+		},
+		AfterRead: func(w *sim.Words, reg byte) {
+			if reg == regFlags {
+				w.R[regFlags] &^= ready
+			}
+		},
+	}))
+}
