@@ -10,6 +10,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/contact"
 	"github.com/lamppost-city/lamppost/drivers/dps310"
 	"github.com/lamppost-city/lamppost/drivers/hdc1080"
+	"github.com/lamppost-city/lamppost/drivers/hdc2080"
 	"github.com/lamppost-city/lamppost/drivers/ina219"
 	"github.com/lamppost-city/lamppost/drivers/ina226"
 	"github.com/lamppost-city/lamppost/drivers/lm75"
@@ -42,6 +43,7 @@ var catalog = config.Catalog{
 		contact.Driver,
 		dps310.Driver,
 		hdc1080.Driver,
+		hdc2080.Driver,
 		ina219.Driver,
 		ina226.Driver,
 		lm75.Driver,
