@@ -132,14 +132,12 @@ func (s *sensor) measure(ctx context.Context) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	fit := middle
-	switch {
-	case word < tooFew:
-		fit = dark
-	case word > tooMany:
-		fit = bright
-	default:
+	if tooFew <= word && word <= tooMany {
 		return middle.decode(word, s.luxPerCount)
+	}
+	fit := dark
+	if word > tooMany {
+		fit = bright
 	}
 	if word, err = s.count(ctx, fit); err != nil {
 		return 0, err
