@@ -82,6 +82,7 @@ func TestVectors(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(uint16(0x3456))
 	f.Add(uint16(0xc000))
+	f.Add(uint16(0xbfff))
 	f.Fuzz(func(t *testing.T, word uint16) {
 		v, err := decode(word)
 		if err != nil {

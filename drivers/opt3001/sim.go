@@ -1,6 +1,7 @@
 package opt3001
 
 import (
+	"math"
 	"time"
 
 	"github.com/lamppost-city/lamppost/drivers/sim"
@@ -39,9 +40,9 @@ func simulate(host *sim.Host, s Settings) {
 // encode returns the result in the finest range that holds it.
 func encode(lux float64) uint16 {
 	var exponent uint16
-	for lux*100 > 0x0fff {
-		lux /= 2
+	count := uint32(math.Round(lux * 100))
+	for ; count > 0x0fff; count /= 2 {
 		exponent++
 	}
-	return exponent<<12 | uint16(lux*100)
+	return exponent<<12 | uint16(count)
 }
