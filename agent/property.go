@@ -46,9 +46,29 @@ var (
 	MagneticX        = Property{"magneticFluxDensityX", "uT", Measurement}
 	MagneticY        = Property{"magneticFluxDensityY", "uT", Measurement}
 	MagneticZ        = Property{"magneticFluxDensityZ", "uT", Measurement}
-	Open             = Property{"open", "1", Truth}
-	Pulses           = Property{"pulses", "1", Count}
-	PulseRate        = Property{"pulseRate", "Hz", Measurement}
+	// CarbonDioxide is the share of the air's volume.
+	CarbonDioxide = Property{"carbonDioxide", "[ppm]", Measurement}
+	// PM1 to PM10 are the mass of the particles of up to 1, 2.5, 4 and 10 µm.
+	PM1  = Property{"pm1", "ug/m3", Measurement}
+	PM25 = Property{"pm25", "ug/m3", Measurement}
+	PM4  = Property{"pm4", "ug/m3", Measurement}
+	PM10 = Property{"pm10", "ug/m3", Measurement}
+	// Particles05 to Particles10 are the number of the particles of up to 0.5,
+	// 1, 2.5, 4 and 10 µm.
+	Particles05 = Property{"particles05", "/cm3", Measurement}
+	Particles1  = Property{"particles1", "/cm3", Measurement}
+	Particles25 = Property{"particles25", "/cm3", Measurement}
+	Particles4  = Property{"particles4", "/cm3", Measurement}
+	Particles10 = Property{"particles10", "/cm3", Measurement}
+	// TypicalParticleSize is the diameter that most particles are near.
+	TypicalParticleSize = Property{"typicalParticleSize", "um", Measurement}
+	// VOCIndex and NOxIndex are Sensirion's: 1 to 500, where 100 and 1 stand
+	// for the air of the last day.
+	VOCIndex  = Property{"vocIndex", "1", Measurement}
+	NOxIndex  = Property{"noxIndex", "1", Measurement}
+	Open      = Property{"open", "1", Truth}
+	Pulses    = Property{"pulses", "1", Count}
+	PulseRate = Property{"pulseRate", "Hz", Measurement}
 	// Quantity is what the pulses of a meter stand for: pulses times per_pulse,
 	// in the unit of the meter, which the configuration knows.
 	Quantity = Property{"quantity", "1", Measurement}

@@ -19,6 +19,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/opt3001"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
 	"github.com/lamppost-city/lamppost/drivers/sht2x"
+	"github.com/lamppost-city/lamppost/drivers/sensirion"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
 	"github.com/lamppost-city/lamppost/drivers/thermal"
 	"github.com/lamppost-city/lamppost/drivers/tmp117"
@@ -52,6 +53,8 @@ var catalog = config.Catalog{
 		opt3001.Driver,
 		pulse.Driver,
 		sht2x.Driver,
+		sensirion.SHT3x,
+		sensirion.SHTC3,
 		sht4x.Driver,
 		thermal.Driver,
 		tmp117.Driver,
