@@ -53,6 +53,8 @@ var catalog = config.Catalog{
 		opt3001.Driver,
 		pulse.Driver,
 		sht2x.Driver,
+		sensirion.SCD30,
+		sensirion.SCD4x,
 		sensirion.SHT3x,
 		sensirion.SHTC3,
 		sht4x.Driver,
