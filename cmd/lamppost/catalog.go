@@ -57,6 +57,7 @@ var catalog = config.Catalog{
 		sensirion.SCD4x,
 		sensirion.SHT3x,
 		sensirion.SHTC3,
+		sensirion.SPS30,
 		sht4x.Driver,
 		thermal.Driver,
 		tmp117.Driver,
