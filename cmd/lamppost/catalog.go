@@ -55,6 +55,7 @@ var catalog = config.Catalog{
 		sht2x.Driver,
 		sensirion.SCD30,
 		sensirion.SCD4x,
+		sensirion.SEN5x,
 		sensirion.SHT3x,
 		sensirion.SHTC3,
 		sensirion.SPS30,

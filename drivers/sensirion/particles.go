@@ -10,7 +10,7 @@ import (
 )
 
 // particleWarmUp is how long the air takes at most to settle after the fan has
-// started (datasheet of the SPS30, table 1: 30 s in clean air).
+// started (datasheet of the SPS30: 30 s in clean air).
 const particleWarmUp = 30 * time.Second
 
 // The parts for particles have these commands in common.

@@ -117,7 +117,7 @@ func TestSPS30Refuses(t *testing.T) {
 // TestParticleWarmUp checks that the first half minute after each start is
 // marked, and no more.
 func TestParticleWarmUp(t *testing.T) {
-	for _, d := range []drivers.Driver{SPS30} {
+	for _, d := range []drivers.Driver{SPS30, SEN5x} {
 		t.Run(d.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, err := d.Configure(func(any) error { return nil })

@@ -32,7 +32,7 @@ type SCD30Settings struct {
 // correct for.
 func (s SCD30Settings) Validate() error { return errors.Join(s.CheckAddress(0x61), s.check()) }
 
-// Commands (interface description 1.4.7, section 1.4). Without an argument, the
+// Commands (interface description, section 1.4). Without an argument, the
 // settings are read.
 const (
 	scd30Start    = 0x0010 // argument: pressure, or 0 to correct with the altitude

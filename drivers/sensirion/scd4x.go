@@ -31,7 +31,7 @@ type SCD4xSettings struct {
 // correct for.
 func (s SCD4xSettings) Validate() error { return errors.Join(s.CheckAddress(0x62), s.check()) }
 
-// Commands, and how long they take at most (datasheet, table 9).
+// Commands, and how long they take at most (datasheet, section 3).
 const (
 	scd4xStart    = 0x21b1
 	scd4xReady    = 0xe4b8

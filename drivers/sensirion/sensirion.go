@@ -116,7 +116,7 @@ func temperature(w uint16) (float64, error) {
 }
 
 // checkTemperature refuses what is colder or hotter than any of the parts can
-// be (datasheet of the SHT3x, table 2).
+// be (datasheet of the SHT3x).
 func checkTemperature(t float64) error {
 	if err := drivers.Within(t, -40, 125); err != nil {
 		return fmt.Errorf("temperature: %w", err)

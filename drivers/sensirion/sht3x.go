@@ -29,11 +29,11 @@ type SHT3xSettings struct {
 }
 
 // Validate rejects addresses the part is not made with: pin ADDR low or high
-// (datasheet, table 8).
+// (datasheet, pin assignment).
 func (s SHT3xSettings) Validate() error { return s.CheckAddress(0x44, 0x45) }
 
 // Commands (datasheet, section 4). Every one takes a millisecond at most, but
-// for the measurement: 15 ms at high repeatability (table 4).
+// for the measurement: 15 ms at high repeatability.
 const (
 	sht3xBreak     = 0x3093 // ends a periodic measurement
 	sht3xHeaterOff = 0x3066

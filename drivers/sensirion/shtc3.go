@@ -28,10 +28,10 @@ type SHTC3Settings struct {
 	drivers.I2C
 }
 
-// Validate rejects addresses the part is not made with (datasheet, section 5.2).
+// Validate rejects addresses the part is not made with (datasheet, section 5).
 func (s SHTC3Settings) Validate() error { return s.CheckAddress(0x70) }
 
-// Commands (datasheet, section 5), and how long they take at most (table 5).
+// Commands (datasheet, section 5), and how long they take at most.
 const (
 	shtc3Wake     = 0x3517
 	shtc3Sleep    = 0xb098
@@ -86,7 +86,7 @@ func (s *shtc3) measure(ctx context.Context) (t, rh float64, err error) {
 	if err := s.tell(ctx, shtc3Sleep, 0); err != nil {
 		return 0, 0, fmt.Errorf("sleep: %w", err)
 	}
-	// Datasheet, section 5.11: the scale has 2^16 steps, not one less.
+	// Datasheet, section 5: the scale has 2^16 steps, not one less.
 	t = -45 + 175*float64(w[0])/(math.MaxUint16+1)
 	return t, 100 * float64(w[1]) / (math.MaxUint16 + 1), checkTemperature(t)
 }

@@ -45,7 +45,7 @@ func (s SPS30Settings) Observes() []drivers.Observable {
 	return append(all, drivers.Observable{Property: agent.TypicalParticleSize, Resolution: 2, Class: agent.Telemetry})
 }
 
-// Commands, and how long they take at most (datasheet, table 9).
+// Commands, and how long they take at most (datasheet, section 6).
 const (
 	sps30Start   = 0x0010
 	sps30Floats  = 0x0300 // argument of the start: big-endian floats

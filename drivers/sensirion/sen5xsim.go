@@ -1,0 +1,72 @@
+package sensirion
+
+import (
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"github.com/lamppost-city/lamppost/drivers/sim"
+)
+
+// simulateSEN5x puts a part on the bus that feels the simulated air.
+func simulateSEN5x(host *sim.Host, s SEN5xSettings) { s.Simulate(host, newSEN5x(s.Model)) }
+
+// newSEN5x returns a part that another program left measuring.
+func newSEN5x(model string) *part {
+	var measures bool
+	var since time.Time // when it began to measure
+	var taken int       // how many measurements were read or are over
+	count := func() int { return int(time.Since(since) / time.Second) }
+	p := newPart(sen5xStartTime, func() { measures = false }, func(code uint16, _ []uint16) ([]uint16, time.Duration, bool) {
+		switch {
+		case code == particleReset:
+			measures = false
+			return nil, sen5xResetTime, true
+		case code == sen5xName:
+			var name [32]byte
+			copy(name[:], strings.ToUpper(model))
+			var words []uint16
+			for i := 0; i < len(name); i += 2 {
+				words = append(words, binary.BigEndian.Uint16(name[i:]))
+			}
+			return words, sen5xNameTime, true
+		case code == particleStatus:
+			return []uint16{0, 0}, sen5xTime, true
+		case code == sen5xStart && !measures:
+			measures, since, taken = true, time.Now(), 0
+			return nil, sen5xStartTime, true
+		case code == particleReady && measures && count() > taken:
+			return []uint16{1}, sen5xTime, true
+		case code == particleReady:
+			return []uint16{0}, sen5xTime, true
+		case code == sen5xRead:
+			if measures {
+				taken = count()
+			}
+			return sen5xFrame(model, measures, since), sen5xTime, true
+		}
+		return nil, 0, false
+	})
+	measures, since = true, time.Now()
+	return p
+}
+
+// sen5xFrame returns what a part of a model says. It needs ten seconds to say
+// something about NOx.
+func sen5xFrame(model string, measures bool, since time.Time) []uint16 {
+	w := []uint16{sen5xNoMass, sen5xNoMass, sen5xNoMass, sen5xNoMass, sen5xNone, sen5xNone, sen5xNone, sen5xNone}
+	if !measures {
+		return w
+	}
+	for i, share := range []float64{9, 10, 11, 11.5} { // tenths, in tenths of µg/m³
+		w[i] = uint16(share * particles())
+	}
+	filled := sen5xModels[model]
+	if filled == len(sen5xFields) && time.Since(since) < 10*time.Second {
+		filled--
+	}
+	for i, v := range []float64{sim.RelativeHumidity(), sim.AirTemperature(), 98, 1}[:filled] {
+		w[len(mass)+i] = uint16(int16(v * sen5xFields[i].steps))
+	}
+	return w
+}
