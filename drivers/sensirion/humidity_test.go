@@ -2,12 +2,15 @@ package sensirion
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/drivers"
 	"github.com/lamppost-city/lamppost/drivers/drivertest"
+	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"periph.io/x/conn/v3/i2c/i2ctest"
 )
 
 func TestSHT3x(t *testing.T) {
@@ -82,4 +85,31 @@ func TestHumidityAddresses(t *testing.T) {
 	}
 	assert.NoError(t, SHTC3Settings{drivers.I2C{Address: 0x70}}.Validate())
 	assert.Error(t, SHTC3Settings{drivers.I2C{Address: 0x71}}.Validate())
+}
+
+// TestSHTC3Sleeps checks that the part is asked who it is once, and left asleep
+// after every reading.
+func TestSHTC3Sleeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := &i2ctest.Playback{DontPanic: true, Ops: []i2ctest.IO{
+			{Addr: 0x70, W: []byte{0x35, 0x17}},
+			{Addr: 0x70, W: []byte{0xef, 0xc8}},
+			{Addr: 0x70, R: []byte{0x08, 0x87, drivers.CRC8([]byte{0x08, 0x87})}},
+			{Addr: 0x70, W: []byte{0x78, 0x66}},
+			{Addr: 0x70, R: []byte{0x66, 0x66, 0x93, 0x80, 0x00, 0xa2}},
+			{Addr: 0x70, W: []byte{0xb0, 0x98}},
+			{Addr: 0x70, W: []byte{0x35, 0x17}},
+			{Addr: 0x70, W: []byte{0x78, 0x66}},
+			{Addr: 0x70, R: []byte{0x66, 0x66, 0x93, 0x80, 0x00, 0xa2}},
+			{Addr: 0x70, W: []byte{0xb0, 0x98}},
+		}}
+		s := &shtc3{device: device{Dev: i2cbus.New("1", bus).Dev(0x70)}}
+
+		for range 2 {
+			_, err := s.Observe(t.Context(), nil)
+			require.NoError(t, err)
+		}
+
+		assert.NoError(t, bus.Close(), "every expected transaction took place")
+	})
 }
