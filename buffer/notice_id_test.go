@@ -15,16 +15,16 @@ func TestNoticeIDsAfterACrashBetweenBooks(t *testing.T) {
 	b := open(t, options(dir, "a"))
 	record(t, b, temperature, 3)
 	require.NoError(t, b.Commit())
+	b.writing.Lock() // nothing is committed meanwhile
+	defer b.writing.Unlock()
 	c := b.Cursor("a")
 	batch := c.Backlog(3)
 	c.Settle(batch, map[uint64]string{2: "no such property"})
-	b.writing.Lock()
 	b.mu.Lock()
 	next, _ := b.prepare(false)
 	b.store.notices = next.all
 	require.NoError(t, b.store.save(next, next.before))
 	b.mu.Unlock()
-	b.writing.Unlock()
 
 	dir = crash(t, dir)
 	b = open(t, options(dir, "a"))
