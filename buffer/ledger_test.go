@@ -80,3 +80,24 @@ func TestLedgerIsBoundedWhenOneIsRefusedForEver(t *testing.T) {
 		verified(t, b)
 	}
 }
+
+// A loss over two epochs is two entries: what is named is an epoch and its Seqs.
+func TestLossOverTwoEpochs(t *testing.T) {
+	b := open(t, options(t.TempDir(), "a"))
+	record(t, b, temperature, 5)
+	first := b.Stats().Epoch
+	b.mu.Lock()
+	b.startEpoch()
+	b.mu.Unlock()
+	record(t, b, temperature, 5)
+	require.NoError(t, b.Commit())
+	b.mu.Lock()
+	b.lose(ranges{{From: 2, To: 8}}, "for the test", nil)
+	b.mu.Unlock()
+	require.NoError(t, b.Commit())
+	all := b.Ledger()
+	require.Len(t, all, 2)
+	assert.Equal(t, []any{first, uint64(2), uint64(5), uint64(4)}, []any{all[0].Epoch.String(), all[0].From, all[0].To, all[0].Count})
+	assert.Equal(t, []any{b.Stats().Epoch, uint64(6), uint64(8), uint64(3)}, []any{all[1].Epoch.String(), all[1].From, all[1].To, all[1].Count})
+	verified(t, b)
+}

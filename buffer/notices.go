@@ -48,18 +48,34 @@ func (b *Buffer) lose(set ranges, cause string, only *Cursor, names ...string) {
 	if len(names) == 0 {
 		names = b.streamsOf(lost)
 	}
-	n := agent.Notice{
-		Kind: agent.NoticeLoss, From: lost[0].From, To: lost[len(lost)-1].To,
-		Count: lost.count(), Cause: cause, Cities: cities, Datastreams: names,
+	for _, part := range b.byEpoch(lost) {
+		n := agent.Notice{
+			Kind: agent.NoticeLoss, From: part[0].From, To: part[len(part)-1].To,
+			Count: part.count(), Cause: cause, Cities: cities, Datastreams: names,
+		}
+		if len(part) > 1 {
+			n.Ranges = part
+		}
+		if only != nil {
+			b.absorb(&n)
+		}
+		b.notice(n)
 	}
-	if len(lost) > 1 {
-		n.Ranges = lost
-	}
-	if only != nil {
-		b.absorb(&n)
-	}
-	b.notice(n)
 	b.settle(lost)
+}
+
+// byEpoch returns the parts of a set that are of one epoch each: a notice is of
+// one.
+func (b *Buffer) byEpoch(set ranges) (parts []ranges) {
+	for len(set) > 0 {
+		_, last := b.epochOf(set[0].From)
+		parts = append(parts, set.between(set[0].From, last))
+		if last == forever {
+			break
+		}
+		set = set.between(last+1, forever)
+	}
+	return parts
 }
 
 // What one entry says together.

@@ -155,11 +155,10 @@ func (b *Buffer) shed() {
 	for _, r := range lost {
 		b.assigned.remove(r.From, r.To)
 	}
-	if len(lost) == 0 {
-		return
+	for _, part := range b.byEpoch(lost) {
+		b.notice(agent.Notice{
+			Kind: agent.NoticeLoss, From: part[0].From, To: part[len(part)-1].To, Ranges: part,
+			Count: part.count(), Cause: "ram: the disk took nothing; never accepted",
+		})
 	}
-	b.notice(agent.Notice{
-		Kind: agent.NoticeLoss, From: lost[0].From, To: lost[len(lost)-1].To, Ranges: lost,
-		Count: lost.count(), Cause: "ram: the disk took nothing; never accepted",
-	})
 }

@@ -46,9 +46,15 @@ func records(dir string) (all map[string][]record, err error) {
 			all["block"] = append(all["block"], blobs(f.Name(), data, 'B')...)
 		case ".db":
 			all["books"] = append(all["books"], blobs(f.Name(), data, 'S')...)
-		case "":
+		case "": // of the newest generation: the others are settled or elsewhere
+			newest := uint64(0)
 			for at := 0; at+40 < len(data); at += sector {
 				if n := int(binary.LittleEndian.Uint32(data[at+32:])); string(data[at:at+4]) == "LPJ1" && n <= len(data)-at {
+					if generation := binary.LittleEndian.Uint64(data[at+8:]); generation > newest {
+						newest, all["frame"] = generation, nil
+					} else if generation < newest {
+						continue
+					}
 					all["frame"] = append(all["frame"], record{f.Name(), at, n})
 				}
 			}
