@@ -97,7 +97,14 @@ func fill(t *testing.T, b *Buffer) {
 	b.store.journal.at = b.store.journal.halfSize
 }
 
-// empty takes that back.
+// hold keeps the committer from doing anything of its own accord for an hour.
+func hold(b *Buffer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.retryAt = time.Now().Add(time.Hour)
+}
+
+// empty takes back what fill did.
 func empty(b *Buffer) {
 	b.writing.Lock()
 	defer b.writing.Unlock()
@@ -535,7 +542,9 @@ func TestMaxSize(t *testing.T) {
 	o := options(t.TempDir(), "a")
 	o.MaxSize = 3 * segmentSize
 	b := open(t, o)
+	b.writing.Lock()
 	b.store.journal.halfSize = 1 << 20
+	b.writing.Unlock()
 	n := 0
 	for ; len(b.Ledger()) < 3; n += 5000 {
 		recordNoise(t, b, 5000)

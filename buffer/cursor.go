@@ -221,7 +221,7 @@ func (c *Cursor) read(from, to uint64) ([]row, error) {
 		}
 		c.cached, c.rows = ref, rows
 	}
-	i := sort.Search(len(c.rows), func(i int) bool { return c.rows[i].Seq >= from })
+	i := sortedSeq(c.rows, from)
 	j := sort.Search(len(c.rows), func(i int) bool { return c.rows[i].Seq > to })
 	if i == len(c.rows) || c.rows[i].Seq != from {
 		return nil, nil
@@ -244,7 +244,7 @@ func run(rows []row) int {
 
 // inTail returns the rows from from to to that are in memory.
 func (b *Buffer) inTail(from, to uint64) []row {
-	i := sort.Search(len(b.tail), func(i int) bool { return b.tail[i].Seq >= from })
+	i := sortedSeq(b.tail, from)
 	j := sort.Search(len(b.tail), func(j int) bool { return b.tail[j].Seq > to })
 	return b.tail[i:j]
 }

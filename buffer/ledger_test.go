@@ -24,7 +24,9 @@ func TestLedgerIsBoundedWhenAllIsRefused(t *testing.T) {
 		c.Settle(batch, reasons)
 	}
 	assert.Len(t, b.Ledger(), 2*3*refusedRows/1000)
+	b.mu.Lock()
 	assert.LessOrEqual(t, len(b.refused), refusedRows)
+	b.mu.Unlock()
 	var n uint64
 	for _, x := range b.Ledger() {
 		n += x.Count

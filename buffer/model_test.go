@@ -66,9 +66,7 @@ func newModel(t *testing.T, seed uint64, most int, o Options) *model {
 // its files must not be made while it does.
 func (m *model) open() {
 	m.b = open(m.t, m.o)
-	m.b.mu.Lock()
-	defer m.b.mu.Unlock()
-	m.b.retryAt = time.Now().Add(time.Hour)
+	hold(m.b)
 }
 
 func (m *model) run(steps int) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,9 +16,7 @@ func TestRefusedIsAcceptedWhenItIsInTheLedger(t *testing.T) {
 	var lines bytes.Buffer
 	o.Witness = &lines
 	b := open(t, o)
-	b.mu.Lock()
-	b.retryAt = time.Now().Add(time.Hour) // nothing is committed meanwhile
-	b.mu.Unlock()
+	hold(b)
 	record(t, b, temperature, 2)
 	c := b.Cursor("a")
 	c.Settle(c.Backlog(2), map[uint64]string{1: "no"})

@@ -3,7 +3,6 @@ package buffer
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/stretchr/testify/assert"
@@ -117,9 +116,7 @@ func TestShedStaysShedOverParts(t *testing.T) {
 	o.half = 64 << 10
 	b := open(t, o)
 	fill(t, b)
-	b.mu.Lock()
-	b.retryAt = time.Now().Add(time.Hour)
-	b.mu.Unlock()
+	hold(b)
 	c := b.Cursor("a")
 	c.Connected()
 	record(t, b, temperature, 3000)

@@ -54,9 +54,7 @@ func TestReadingWhileTheJournalIsWrittenOver(t *testing.T) {
 // moved, all is found where it is now.
 func TestSecondFailureLosesNoPlace(t *testing.T) {
 	b := open(t, options(t.TempDir(), "a"))
-	b.mu.Lock()
-	b.retryAt = time.Now().Add(time.Hour)
-	b.mu.Unlock()
+	hold(b)
 	record(t, b, temperature, 10)
 	b.mu.Lock()
 	c, undo := b.prepare(false)
@@ -86,6 +84,7 @@ func TestMovedRowsHaveOnePlace(t *testing.T) {
 	o := options(t.TempDir(), "a")
 	o.half, o.sparse = 16<<10, 1<<30
 	b := open(t, o)
+	hold(b)
 	c := b.Cursor("a")
 	record(t, b, temperature, 10) // stay
 	c.Backlog(10)

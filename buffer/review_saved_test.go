@@ -19,6 +19,7 @@ func TestSealedIsKnownWithoutTheJournal(t *testing.T) {
 	o := options(dir, "a")
 	o.half, o.sparse = 64<<10, 1
 	b := open(t, o)
+	hold(b)
 	for range 30 {
 		recordNoise(t, b, 500)
 		require.NoError(t, b.Commit())
@@ -100,6 +101,7 @@ func TestDeliveredIsKnownWithoutStateDB(t *testing.T) {
 	o := options(dir, "a")
 	o.half, o.sparse = 64<<10, 1
 	b := open(t, o)
+	hold(b)
 	c := b.Cursor("a")
 	for generation := b.store.journal.generation; b.store.journal.generation < generation+4; {
 		recordNoise(t, b, 500)

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,9 +49,7 @@ func TestSegmentsThatHoldNothingGo(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, segmentName(1, 1, 9)), make([]byte, 4*pageSize), 0o600))
 
 	b = open(t, options(dir, "a"))
-	b.mu.Lock()
-	b.retryAt = time.Now().Add(time.Hour)
-	b.mu.Unlock()
+	hold(b)
 	assert.Subset(t, segmentFiles(t, dir), sealed)
 	assert.NotContains(t, segmentFiles(t, dir), filepath.Join(dir, segmentName(1, 1, 8)))
 	assert.NotContains(t, segmentFiles(t, dir), filepath.Join(dir, segmentName(1, 1, 9)))

@@ -19,7 +19,9 @@ func TestMemoryIsBoundedWhileABatchIsHeld(t *testing.T) {
 	record(t, b, temperature, 10)
 	held := c.Live(20)
 	record(t, b, temperature, maxPendingRows+5000)
+	b.mu.Lock()
 	assert.LessOrEqual(t, len(b.tail), maxPendingRows)
+	b.mu.Unlock()
 	closes(t, b)
 
 	empty(b)

@@ -36,9 +36,7 @@ func TestVerifyOfGoodBooks(t *testing.T) {
 	require.NoError(t, b.Commit())
 	record(t, b, temperature, 10)
 	c := b.Cursor("a")
-	b.mu.Lock()
-	b.retryAt = time.Now().Add(time.Hour) // nothing is committed meanwhile
-	b.mu.Unlock()
+	hold(b)
 	c.Settle(c.Backlog(12), map[uint64]string{3: "no", 7: "no"})
 	assert.EqualValues(t, 30, verified(t, b).Observations, "those that are accepted")
 	require.NoError(t, b.Close())
