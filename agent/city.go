@@ -19,8 +19,10 @@ type Thing struct {
 type City interface {
 	// Announce tells the platform about the thing and the datastreams it may
 	// hear of. It is called after every connection and when there are new
-	// datastreams, so it must change nothing the second time.
-	Announce(ctx context.Context, thing Thing, streams []*Datastream) error
+	// datastreams, so it must change nothing the second time. latest has the
+	// newest observation of those datastreams that have one in this run of the
+	// agent: a platform may show it, but only Publish delivers it.
+	Announce(ctx context.Context, thing Thing, streams []*Datastream, latest []Observation) error
 
 	// Publish delivers the batch, which is only valid during the call. There
 	// are four outcomes:
@@ -52,6 +54,25 @@ type Reconciler interface {
 
 	// Reconcile returns the Seqs of the batch that the platform has.
 	Reconcile(ctx context.Context, batch Batch) ([]uint64, error)
+}
+
+// A Pacer is a City that says how it is to be sent to. The uplink asks after
+// Announce.
+type Pacer interface {
+	City
+
+	// Pace returns that; what is zero is left to the uplink.
+	Pace() Pace
+}
+
+// A Pace is how a City is to be sent to.
+type Pace struct {
+	Limit  int // observations in a batch, at most
+	Window int // batches under way, at most
+
+	// InOrder is set where a late value would take the place of the current one:
+	// all is sent in the order of Seqs, one batch at a time.
+	InOrder bool
 }
 
 // A RefusedError lists the observations of a batch a city will never take.

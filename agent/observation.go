@@ -147,4 +147,8 @@ func (e *Epoch) UnmarshalText(text []byte) (err error) {
 type Batch struct {
 	Epoch        Epoch
 	Observations []Observation
+
+	// Late is set when the city may have newer observations of the same
+	// datastreams.
+	Late bool
 }

@@ -27,7 +27,7 @@ func TestADayOnlineWritesLittle(t *testing.T) {
 		l.bind(t, b)
 		require.NoError(t, b.Commit())
 		c := b.Cursor("platform")
-		c.Connected()
+		c.Connected(true)
 		commits, before := b.Stats().Commits, writtenHere(t)
 		for range 24 * 60 * 60 {
 			obs := l.next(50)[0]

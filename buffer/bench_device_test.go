@@ -226,7 +226,7 @@ func readBlocks(b *testing.B, x *Buffer) (n int) {
 
 // takeAll takes and settles all that a city lacks.
 func takeAll(b *testing.B, c *Cursor) (n int) {
-	c.Connected()
+	c.Connected(true)
 	last := uint64(0)
 	for {
 		batch := c.Backlog(1000)

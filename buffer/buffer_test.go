@@ -116,7 +116,7 @@ func TestOnlineTheCardRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, options(dir, "platform"))
 		c := b.Cursor("platform")
-		c.Connected()
+		c.Connected(true)
 		ds, err := b.Datastream(temperature)
 		require.NoError(t, err)
 		before := b.Stats().Commits
@@ -227,7 +227,7 @@ func TestLanes(t *testing.T) {
 	record(t, b, temperature, 5)
 	require.NoError(t, b.Commit())
 	c := b.Cursor("platform")
-	c.Connected()
+	c.Connected(true)
 	record(t, b, temperature, 3)
 
 	live := c.Live(2)
@@ -327,7 +327,7 @@ func TestCountsGoOn(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, options(dir, "platform"))
 	c := b.Cursor("platform")
-	c.Connected()
+	c.Connected(true)
 	ds, _ := b.Datastream(rain)
 	obs := []agent.Observation{{Datastream: ds, Time: time.Now(), Value: 41}}
 	require.NoError(t, b.Record(obs))
@@ -582,7 +582,7 @@ func TestDiskFull(t *testing.T) {
 	assert.Equal(t, "ram", s.LossWindow)
 	assert.EqualValues(t, 50, s.Pending)
 	c := b.Cursor("a")
-	c.Connected()
+	c.Connected(true)
 	record(t, b, temperature, 20)
 	c.Settle(c.Live(20), nil)
 	assert.EqualValues(t, 50, b.Stats().Pending, "what arrives is accepted")

@@ -239,7 +239,7 @@ func BenchmarkRecord(b *testing.B) {
 	ds, err := buf.Datastream(temperature)
 	require.NoError(b, err)
 	c := buf.Cursor("a")
-	c.Connected()
+	c.Connected(true)
 	obs := make([]agent.Observation, 100)
 	now := time.Now()
 	for b.Loop() {

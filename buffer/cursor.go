@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"sort"
 
@@ -58,11 +59,14 @@ func (c *Cursor) wake() {
 }
 
 // Connected says that a session begins: what is recorded from now on is live,
-// what was before is backlog.
-func (c *Cursor) Connected() {
+// what was before is backlog. Without lanes all is backlog.
+func (c *Cursor) Connected(lanes bool) {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
 	c.live = c.b.next
+	if !lanes {
+		c.live = math.MaxUint64
+	}
 }
 
 // Live returns up to limit observations that were recorded since Connected and
@@ -240,13 +244,6 @@ func run(rows []row) int {
 		n++
 	}
 	return n
-}
-
-// inTail returns the rows from from to to that are in memory.
-func (b *Buffer) inTail(from, to uint64) []row {
-	i := sortedSeq(b.tail, from)
-	j := sort.Search(len(b.tail), func(j int) bool { return b.tail[j].Seq > to })
-	return b.tail[i:j]
 }
 
 // blockAt returns the block in which a Seq would be.

@@ -91,7 +91,7 @@ func (m *model) run(steps int) {
 				c.Release(batch)
 			}
 			m.hold[i] = nil
-			c.Connected()
+			c.Connected(true)
 		case 8:
 			m.tear()
 		case 9:

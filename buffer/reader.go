@@ -54,3 +54,10 @@ func (r *reader) seal(epoch agent.Epoch, rows []row) []byte {
 func sortedSeq(rows []row, seq uint64) int {
 	return sort.Search(len(rows), func(i int) bool { return rows[i].Seq >= seq })
 }
+
+// inTail returns the rows from from to to that are in memory.
+func (b *Buffer) inTail(from, to uint64) []row {
+	i := sortedSeq(b.tail, from)
+	j := sort.Search(len(b.tail), func(j int) bool { return b.tail[j].Seq > to })
+	return b.tail[i:j]
+}

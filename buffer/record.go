@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -55,6 +56,9 @@ func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
 		urgent = urgent || o.Datastream.Class == agent.Alarm
 	}
 	b.push(obs, now)
+	for i := range obs {
+		b.last(obs[i].Datastream).last = obs[i]
+	}
 	b.shed()
 	b.recorded(now)
 	b.grown()
@@ -103,6 +107,7 @@ func (b *Buffer) stamp(o *agent.Observation) {
 type newest struct {
 	ds    *agent.Datastream
 	milli int64
+	last  agent.Observation
 }
 
 // last returns that of a datastream.
@@ -170,4 +175,19 @@ func (b *Buffer) grown() {
 	for _, c := range b.cities {
 		c.wake()
 	}
+}
+
+// Latest returns the newest observation of each datastream that has one in this
+// run, in the order of their ids, whether the city has it or not.
+func (c *Cursor) Latest() []agent.Observation {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	all := make([]agent.Observation, 0, len(c.b.newest))
+	for _, n := range c.b.newest {
+		if n.last.Seq > 0 {
+			all = append(all, n.last)
+		}
+	}
+	slices.SortFunc(all, func(x, y agent.Observation) int { return cmp.Compare(x.Datastream.ID, y.Datastream.ID) })
+	return all
 }

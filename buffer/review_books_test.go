@@ -118,7 +118,7 @@ func TestShedStaysShedOverParts(t *testing.T) {
 	fill(t, b)
 	hold(b)
 	c := b.Cursor("a")
-	c.Connected()
+	c.Connected(true)
 	record(t, b, temperature, 3000)
 	held := c.Live(3000)
 	record(t, b, temperature, maxPendingRows)

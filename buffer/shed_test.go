@@ -14,7 +14,7 @@ func TestMemoryIsBoundedWhileABatchIsHeld(t *testing.T) {
 	b := open(t, options(t.TempDir(), "a"))
 	fill(t, b)
 	c := b.Cursor("a")
-	c.Connected()
+	c.Connected(true)
 	record(t, b, temperature, 20)
 	record(t, b, temperature, 10)
 	held := c.Live(20)
@@ -38,7 +38,7 @@ func TestMemoryIsBoundedWhileABatchIsHeld(t *testing.T) {
 	assert.EqualValues(t, maxPendingRows+5031, s.Accepted+never)
 	assert.EqualValues(t, 20, s.Cities[0].Delivered)
 	var got []uint64
-	c.Connected()
+	c.Connected(true)
 	for batch := c.Backlog(1000); len(batch.Observations) > 0; batch = c.Backlog(1000) {
 		got = append(got, numbers(batch)...)
 	}

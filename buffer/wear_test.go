@@ -246,7 +246,7 @@ func TestBudgetIsKept(t *testing.T) {
 		for batch := c.Backlog(1e5); len(batch.Observations) > 0; batch = c.Backlog(1e5) {
 			c.Settle(batch, nil)
 		}
-		c.Connected()
+		c.Connected(true)
 		for range 360 {
 			require.NoError(t, b.Record([]agent.Observation{{Datastream: ds, Time: time.Now()}}))
 			c.Settle(c.Live(10), nil)

@@ -38,10 +38,17 @@ var (
 	}
 )
 
+// Noon is the time before the first observation of an epoch: a platform that
+// keeps no keys tells epochs by it. Observation n is n seconds later, and its
+// value is n/4.
+func Noon(epoch agent.Epoch) time.Time {
+	return time.Date(2026, 6, int(epoch), 12, 0, 0, 0, time.UTC)
+}
+
 // batch returns the observations from to to of an epoch.
 func batch(epoch agent.Epoch, from, to uint64) agent.Batch {
 	b := agent.Batch{Epoch: epoch}
-	noon := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	noon := Noon(epoch)
 	for s := from; s <= to; s++ {
 		b.Observations = append(b.Observations, agent.Observation{
 			Seq: s, Datastream: air, Time: noon.Add(time.Duration(s) * time.Second), Value: float64(s) / 4,
@@ -78,13 +85,13 @@ func dial(t *testing.T, p Platform) agent.City {
 	c, err := p.Dial(t.Context(), thing)
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
-	require.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{air}))
+	require.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{air}, nil))
 	return c
 }
 
 func acknowledgedIsThere(t *testing.T, p Platform) {
 	c := dial(t, p)
-	require.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{air}), "twice changes nothing")
+	require.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{air}, nil), "twice changes nothing")
 	require.NoError(t, c.Publish(t.Context(), batch(1, 1, 2500)))
 	assert.Equal(t, numbers(1, 2500), p.Received(1), "what is acknowledged is there, once")
 	require.NoError(t, c.Publish(t.Context(), batch(2, 1, 3)))

@@ -101,7 +101,7 @@ func (c *taker) run(stop *atomic.Bool) {
 	for !stop.Load() {
 		if c.r.IntN(40) == 0 && !c.job.RefuseEarly {
 			if away = !away; !away {
-				c.cursor.Connected()
+				c.cursor.Connected(true)
 			}
 		}
 		if !away || c.job.Backlog && c.r.IntN(50) == 0 {

@@ -19,6 +19,7 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/cmd/city/desk"
 	"github.com/lamppost-city/lamppost/sync/senml"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 func TestUsage(t *testing.T) {
@@ -100,13 +101,13 @@ func TestRunAndVerify(t *testing.T) {
 		address = errOut.find(`address=(\S+)`)
 		return address != ""
 	}, 10*time.Second, time.Millisecond)
-	dial, err := senml.Protocol.Configure(func(s any) error {
+	p, err := senml.Protocol.Configure(func(s any) error {
 		p := s.(*senml.Settings)
 		p.URL, p.Username, p.PasswordFile = "mqtt://"+address, "u", password
 		return nil
 	})
 	require.NoError(t, err)
-	g, err := dial(t.Context(), agent.Thing{ID: "lamp-042"})
+	g, err := p.Dial(t.Context(), uplink.Target{Thing: agent.Thing{ID: "lamp-042"}})
 	require.NoError(t, err)
 	air := &agent.Datastream{Name: "a/airTemperature", Property: agent.AirTemperature}
 	publish := func(seqs ...uint64) {

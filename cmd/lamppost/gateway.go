@@ -73,8 +73,8 @@ func newGateway(cfg *config.Config, witness io.Writer, log *slog.Logger) (*gatew
 	}
 	for _, c := range cfg.Cities {
 		g.uplinks = append(g.uplinks, &uplink.Uplink{
-			Queue: g.buffer.Cursor(c.Name), Dial: c.Dial, Thing: cfg.Thing, Rate: c.Rate,
-			Log: log.With("city", c.Name), Describe: g.describe,
+			Queue: g.buffer.Cursor(c.Name), Dial: c.Dial, Rate: c.Rate, Describe: g.describe,
+			Target: uplink.Target{Thing: cfg.Thing, City: c.Name, Ack: c.Ack, Dir: cfg.Buffer.Dir, Log: log.With("city", c.Name)},
 		})
 	}
 	return g, nil

@@ -41,12 +41,19 @@ var layout = []struct {
 	{"drivers/drivertest", []string{"agent", "drivers", "drivers/sim"}, []string{"github.com/stretchr/testify/"}},
 	{"drivers/*", []string{"agent", "drivers", "drivers/i2cbus", "drivers/gpioline", "drivers/serialline", "drivers/sim"}, []string{"periph.io/x/conn/"}},
 	{"sync/uplink", []string{"agent"}, nil},
-	{"sync/mqttlink", []string{"agent", "agent/clock"}, []string{"github.com/eclipse/paho.mqtt.golang", "golang.org/x/sys/"}},
-	{"sync/*", []string{"agent", "sync/uplink", "sync/mqttlink"}, nil},
+	{"sync/credentials", []string{"agent/clock"}, nil},
+	{"sync/vocabulary", []string{"agent"}, nil},
+	{"sync/httplink", []string{"agent", "sync/credentials"}, nil},
+	{"sync/mqttlink", []string{"agent", "sync/credentials"}, []string{"github.com/eclipse/paho.mqtt.golang", "golang.org/x/sys/"}},
+	{"sync/senml", protocolImports, []string{"github.com/fxamacker/cbor/v2", "github.com/klauspost/compress/"}},
+	{"sync/*", protocolImports, nil},
 	{"boards", []string{"drivers", "drivers/i2cbus", "drivers/gpioline", "drivers/serialline", "drivers/sim"}, []string{"periph.io/x/"}},
 	{"boards/*", nil, nil},
 	{"boards/virtualpi/*", nil, nil},
 }
+
+// protocolImports is what a protocol is made with.
+var protocolImports = []string{"agent", "sync/uplink", "sync/mqttlink", "sync/httplink", "sync/vocabulary"}
 
 // onlyIn says which modules belong to one place, commands included.
 var onlyIn = map[string][]string{

@@ -16,11 +16,16 @@ import (
 type Options struct {
 	ClientID string // who the broker takes the gateway for; two with one id end each other's connection
 
-	// WillTopic is where the state of the connection is published, retained;
-	// if it is empty, nowhere.
+	// WillTopic is where the broker publishes WillPayload when the connection is
+	// lost, and Close does, with QoS 1; if it is empty, nowhere. A fleeting will
+	// is not retained.
 	WillTopic    string
-	WillPayload  []byte // published by the broker when the connection is lost, and by Close
-	BirthPayload []byte // published by Connect
+	WillPayload  []byte
+	FleetingWill bool
+	BirthPayload []byte // published there by Connect, retained, unless it is nil
+
+	// Subscriptions are made before Connect returns.
+	Subscriptions []Subscription
 }
 
 // errClosed is why nothing can be sent after Close.
@@ -49,12 +54,13 @@ type Link struct {
 type message struct {
 	topic    string
 	payload  []byte
+	qos      byte
 	retained bool
 	token    chan mqtt.Token // of capacity 1
 }
 
 func newMessage(topic string, payload []byte, retained bool) message {
-	return message{topic, payload, retained, make(chan mqtt.Token, 1)}
+	return message{topic, payload, 1, retained, make(chan mqtt.Token, 1)}
 }
 
 // Connect opens a connection and says on the WillTopic that it is there. It
@@ -83,16 +89,29 @@ func Connect(ctx context.Context, s Settings, o Options) (*Link, error) {
 		return nil, fmt.Errorf("connect to %s: %w", e.address(), explain(err))
 	}
 	go l.send()
-	if o.WillTopic == "" {
-		return l, nil
-	}
-	birth := newMessage(o.WillTopic, o.BirthPayload, true)
-	if err := l.publish(ctx, birth, nil); err != nil {
+	if err := l.greet(ctx); err != nil {
 		l.end(errClosed)
 		l.disconnect()
-		return nil, fmt.Errorf("connect to %s: say that the gateway is there: %w", e.address(), err)
+		return nil, fmt.Errorf("connect to %s: %w", e.address(), err)
 	}
 	return l, nil
+}
+
+// greet makes the subscriptions and says that the gateway is there.
+func (l *Link) greet(ctx context.Context) error {
+	for _, s := range l.options.Subscriptions {
+		if err := l.subscribe(ctx, s); err != nil {
+			return err
+		}
+	}
+	if l.options.WillTopic == "" || l.options.BirthPayload == nil {
+		return nil
+	}
+	birth := newMessage(l.options.WillTopic, l.options.BirthPayload, true)
+	if err := l.publish(ctx, birth, nil); err != nil {
+		return fmt.Errorf("say that the gateway is there: %w", err)
+	}
+	return nil
 }
 
 // Publish sends a message with QoS 1 and returns nil when the broker has
@@ -107,6 +126,17 @@ func (l *Link) Publish(ctx context.Context, topic string, payload []byte, retain
 		return unsent(fmt.Errorf("payload of %d bytes: MQTT allows %d", len(payload), maxPayload))
 	}
 	return l.publish(ctx, newMessage(topic, payload, retained), l.closing)
+}
+
+// Send sends a message with QoS 0, for which no broker vouches. It returns nil
+// when the message is written to the connection, and errors as Publish.
+func (l *Link) Send(ctx context.Context, topic string, payload []byte) error {
+	if err := CheckTopic(topic); err != nil {
+		return unsent(err)
+	}
+	m := newMessage(topic, payload, false)
+	m.qos = 0
+	return l.publish(ctx, m, l.closing)
 }
 
 // publish gives up when stop is closed, unless paho has the message by then.
@@ -170,7 +200,7 @@ func (l *Link) send() {
 	for {
 		select {
 		case m := <-l.sending:
-			m.token <- l.client.Publish(m.topic, 1, m.retained, m.payload)
+			m.token <- l.client.Publish(m.topic, m.qos, m.retained, m.payload)
 		case <-l.over:
 			return
 		}
@@ -201,7 +231,7 @@ func (l *Link) farewell() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), offlineTimeout)
 	defer cancel()
-	return l.publish(ctx, newMessage(l.options.WillTopic, l.options.WillPayload, true), nil)
+	return l.publish(ctx, newMessage(l.options.WillTopic, l.options.WillPayload, !l.options.FleetingWill), nil)
 }
 
 // disconnect ends paho's client, and its connection whatever paho does.

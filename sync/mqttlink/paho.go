@@ -18,7 +18,7 @@ func (l *Link) paho(ctx context.Context, s Settings, e endpoint) (*mqtt.ClientOp
 	}
 	po := mqtt.NewClientOptions()
 	if e.secure {
-		if po.TLSConfig, err = s.tls(e.host); err != nil {
+		if po.TLSConfig, err = s.credentials().TLS(e.host); err != nil {
 			return nil, err
 		}
 	}
@@ -26,10 +26,10 @@ func (l *Link) paho(ctx context.Context, s Settings, e endpoint) (*mqtt.ClientOp
 		if err := CheckTopic(topic); err != nil {
 			return nil, err
 		}
-		po.SetBinaryWill(topic, l.options.WillPayload, 1, true)
+		po.SetBinaryWill(topic, l.options.WillPayload, 1, !l.options.FleetingWill)
 	}
 	po.SetClientID(l.options.ClientID).SetUsername(s.Username).SetPassword(password)
-	po.SetProtocolVersion(4).SetCleanSession(true).SetOrderMatters(false).SetStore(mqtt.NewMemoryStore())
+	po.SetProtocolVersion(4).SetCleanSession(true).SetOrderMatters(len(l.options.Subscriptions) > 0).SetStore(mqtt.NewMemoryStore())
 	po.SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(connectTimeout)
 	po.SetWriteTimeout(writeTimeout).SetKeepAlive(keepAlive).SetPingTimeout(pingTimeout)
 	po.SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.lose(err) })

@@ -12,10 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/lamppost-city/lamppost/sync/credentials"
 )
 
 // Settings are the keys of a city that is spoken to over MQTT.
@@ -37,8 +38,8 @@ func (s Settings) Validate() error {
 	if s.PasswordFile != "" && s.Username == "" {
 		errs = append(errs, errors.New("password_file without username: MQTT has no password without a user; set username"))
 	}
-	if (s.CertFile == "") != (s.KeyFile == "") {
-		errs = append(errs, errors.New("cert_file and key_file belong together: set both or none"))
+	if err := s.credentials().Validate(); err != nil {
+		errs = append(errs, err)
 	}
 	if err == nil && strings.HasPrefix(s.URL, "mqtt:") && (s.CAFile != "" || s.CertFile != "") {
 		errs = append(errs, fmt.Errorf("url = %q: plain text uses no certificates; use mqtts:// or leave out ca_file, cert_file and key_file", s.URL))
@@ -71,7 +72,7 @@ func (s Settings) endpoint() (endpoint, error) {
 		e.port = orElse(e.port, "8883")
 	case "mqtt":
 		e.port = orElse(e.port, "1883")
-		if !s.Insecure && !loopback(e.host) {
+		if !s.Insecure && !credentials.Loopback(e.host) {
 			return endpoint{}, fmt.Errorf("url = %q: plain text over the network; use mqtts:// or insecure = true", s.URL)
 		}
 	default:
@@ -93,11 +94,14 @@ func orElse(s, other string) string {
 	return s
 }
 
-// loopback tells whether what goes to the host stays on this machine.
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
+func (s Settings) credentials() credentials.Set {
+	return credentials.Set{CAFile: s.CAFile, CertFile: s.CertFile, KeyFile: s.KeyFile}
+}
+
+// password reads the password, if there is one.
+func (s Settings) password() (string, error) {
+	if s.PasswordFile == "" {
+		return "", nil
 	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	return credentials.Secret("password_file", s.PasswordFile)
 }

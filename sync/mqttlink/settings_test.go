@@ -3,7 +3,6 @@ package mqttlink
 import (
 	"reflect"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -68,10 +67,4 @@ func TestSettingsAreDocumented(t *testing.T) {
 	for f := range reflect.TypeFor[Settings]().Fields() {
 		assert.NotEmptyf(t, f.Tag.Get("doc"), "%s has no doc tag", f.Name)
 	}
-}
-
-func TestTLSTime(t *testing.T) {
-	now := time.Now()
-	assert.Equal(t, now, notBefore(now, now.Add(-time.Hour)))
-	assert.Equal(t, now, notBefore(time.Unix(0, 0), now), "a clock that starts in 1970 is not believed")
 }

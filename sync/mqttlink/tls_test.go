@@ -145,9 +145,9 @@ func TestMutualTLS(t *testing.T) {
 }
 
 func TestCAFile(t *testing.T) {
-	_, err := Settings{CAFile: "/nowhere"}.tls("x")
+	_, err := Settings{CAFile: "/nowhere"}.credentials().TLS("x")
 	assert.EqualError(t, err, "ca_file: /nowhere: no such file or directory")
-	_, err = Settings{CAFile: write(t, "ca.pem", "nothing", 0o644)}.tls("x")
+	_, err = Settings{CAFile: write(t, "ca.pem", "nothing", 0o644)}.credentials().TLS("x")
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "want PEM")
 }

@@ -25,7 +25,7 @@ type city struct {
 
 // Announce implements agent.City. The message is retained, so another one of
 // the same content changes nothing.
-func (c *city) Announce(ctx context.Context, thing agent.Thing, streams []*agent.Datastream) error {
+func (c *city) Announce(ctx context.Context, thing agent.Thing, streams []*agent.Datastream, _ []agent.Observation) error {
 	payload, err := json.Marshal(announce(thing, streams))
 	if err != nil {
 		return fmt.Errorf("announce: %w", err)

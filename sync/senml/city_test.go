@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 var _ agent.City = (*city)(nil)
@@ -171,8 +172,8 @@ func TestAnnounce(t *testing.T) {
 
 	require.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{
 		{ID: 1, Name: "door/open", Sensor: "door", Driver: "contact", Property: agent.Open, Class: agent.Alarm},
-	}))
-	require.NoError(t, c.Announce(t.Context(), agent.Thing{ID: "lamp-042"}, nil))
+	}, nil))
+	require.NoError(t, c.Announce(t.Context(), agent.Thing{ID: "lamp-042"}, nil, nil))
 
 	assert.Equal(t, []string{"lamppost/lamp-042/announcement", "lamppost/lamp-042/announcement"}, f.topics)
 	assert.Equal(t, []bool{true, true}, f.retained)
@@ -184,7 +185,7 @@ func TestAnnounce(t *testing.T) {
 func TestThingIDs(t *testing.T) {
 	for _, id := range []string{"", "a/b", "a+", "#", "a\x00", "\xff"} {
 		assert.Errorf(t, checkID(id), "%q", id)
-		_, err := dial(t.Context(), Settings{}, agent.Thing{ID: id})
+		_, err := dial(t.Context(), Settings{}, uplink.Target{Thing: agent.Thing{ID: id}})
 		assert.Error(t, err)
 	}
 	assert.NoError(t, checkID("lamp-042"))
@@ -208,14 +209,14 @@ func TestProtocol(t *testing.T) {
 
 	_, err = Protocol.Configure(func(any) error { return nil })
 	require.ErrorContains(t, err, "url = ", "nothing is configured")
-	open, err := Protocol.Configure(func(s any) error {
+	p, err := Protocol.Configure(func(s any) error {
 		s.(*Settings).URL = "mqtt://" + ln.Addr().String()
 		return nil
 	})
 	require.NoError(t, err)
-	c, err := open(t.Context(), agent.Thing{ID: "lamp-042"})
+	c, err := p.Dial(t.Context(), uplink.Target{Thing: agent.Thing{ID: "lamp-042"}})
 	require.NoError(t, err)
-	require.NoError(t, c.Announce(t.Context(), agent.Thing{ID: "lamp-042"}, []*agent.Datastream{air}))
+	require.NoError(t, c.Announce(t.Context(), agent.Thing{ID: "lamp-042"}, []*agent.Datastream{air}, nil))
 	require.NoError(t, c.Publish(t.Context(), batch(2500)))
 	require.NoError(t, c.Notify(t.Context(), []agent.Notice{{ID: 1, Kind: agent.NoticeClock}}))
 	require.NoError(t, c.Close())

@@ -53,7 +53,8 @@ func topic(thing, kind string) string { return "lamppost/" + thing + "/" + kind 
 func baseName(thing string) string { return "urn:dev:ops:lamppost-" + thing + ":" }
 
 // dial connects to the broker as a thing, whose id is the client id too.
-func dial(ctx context.Context, s Settings, thing agent.Thing) (agent.City, error) {
+func dial(ctx context.Context, s Settings, target uplink.Target) (agent.City, error) {
+	thing := target.Thing
 	if err := checkID(thing.ID); err != nil {
 		return nil, err
 	}

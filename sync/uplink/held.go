@@ -47,11 +47,11 @@ func (s *session) hold(h held) {
 	case len(obs) > 1:
 		half := len(obs) / 2
 		for _, part := range [][]agent.Observation{obs[:half], obs[half:]} {
-			s.keep(held{agent.Batch{Epoch: h.batch.Epoch, Observations: part}, suspectAfter})
+			s.keep(held{agent.Batch{Epoch: h.batch.Epoch, Observations: part, Late: true}, suspectAfter})
 		}
 	case h.fails >= guiltyAfter:
 		reason := fmt.Sprintf("ended the connection %d times, sent alone", h.fails-suspectAfter)
-		s.Log.Error("an observation ends the connection each time; it is kept in the ledger", "seq", obs[0].Seq)
+		s.Target.Log.Error("an observation ends the connection each time; it is kept in the ledger", "seq", obs[0].Seq)
 		s.Queue.Settle(h.batch, map[uint64]string{obs[0].Seq: reason})
 	default:
 		s.keep(h)
@@ -60,6 +60,7 @@ func (s *session) hold(h held) {
 
 // keep puts a batch in its place among those held.
 func (u *Uplink) keep(h held) {
+	h.batch.Late = true
 	i, _ := slices.BinarySearchFunc(u.held, h, func(x, y held) int { return cmp.Compare(x.first(), y.first()) })
 	u.held = slices.Insert(u.held, i, h)
 }
@@ -90,7 +91,7 @@ func (s *session) reconcile(ctx context.Context) error {
 	for i := 0; i < len(s.held); {
 		h := s.held[i]
 		var have []uint64
-		err := s.within(ctx, func(ctx context.Context) (err error) {
+		err := s.within(ctx, len(h.batch.Observations), func(ctx context.Context) (err error) {
 			have, err = city.Reconcile(ctx, h.batch)
 			return err
 		})
@@ -98,7 +99,7 @@ func (s *session) reconcile(ctx context.Context) error {
 			return err
 		}
 		s.takeHeld(i)
-		arrived, missing := agent.Batch{Epoch: h.batch.Epoch}, agent.Batch{Epoch: h.batch.Epoch}
+		arrived, missing := agent.Batch{Epoch: h.batch.Epoch}, agent.Batch{Epoch: h.batch.Epoch, Late: true}
 		for _, o := range h.batch.Observations {
 			if slices.Contains(have, o.Seq) {
 				arrived.Observations = append(arrived.Observations, o)

@@ -30,6 +30,7 @@ const noticeLimit = 100
 type session struct {
 	*Uplink
 	city      agent.City
+	pace      agent.Pace
 	begun     time.Time // from then on the others have their time before suspects
 	announced map[uint32]bool
 	results   chan result
@@ -49,8 +50,8 @@ type result struct {
 // session connects and publishes until something fails or ctx is done.
 func (u *Uplink) session(ctx context.Context) error {
 	s := &session{Uplink: u, begun: time.Now(), announced: make(map[uint32]bool), results: make(chan result, u.Window)}
-	err := u.within(ctx, func(ctx context.Context) (err error) {
-		s.city, err = u.Dial(ctx, u.Thing)
+	err := u.within(ctx, 0, func(ctx context.Context) (err error) {
+		s.city, err = u.Dial(ctx, u.Target)
 		return err
 	})
 	if err != nil {
@@ -77,10 +78,11 @@ func (s *session) open(ctx context.Context) error {
 	if err := s.announce(ctx); err != nil {
 		return fmt.Errorf("announce: %w", err)
 	}
+	s.setPace()
 	if err := s.reconcile(ctx); err != nil {
 		return fmt.Errorf("reconcile: %w", err)
 	}
-	s.Queue.Connected()
+	s.Queue.Connected(!s.pace.InOrder)
 	s.beat = time.NewTimer(s.Heartbeat)
 	if err := s.notify(ctx, true); err != nil {
 		return err
@@ -91,7 +93,9 @@ func (s *session) open(ctx context.Context) error {
 
 func (s *session) announce(ctx context.Context) error {
 	streams := s.Queue.Streams()
-	err := s.within(ctx, func(ctx context.Context) error { return s.city.Announce(ctx, s.Thing, streams) })
+	err := s.within(ctx, 0, func(ctx context.Context) error {
+		return s.city.Announce(ctx, s.Target.Thing, streams, s.Queue.Latest())
+	})
 	for _, ds := range streams {
 		s.announced[ds.ID] = true
 	}
@@ -113,7 +117,7 @@ func (s *session) notify(ctx context.Context, heartbeat bool) error {
 		if len(notices) == 0 {
 			return nil
 		}
-		err := s.within(ctx, func(ctx context.Context) error { return s.city.Notify(ctx, notices) })
+		err := s.within(ctx, 0, func(ctx context.Context) error { return s.city.Notify(ctx, notices) })
 		if err != nil {
 			return fmt.Errorf("notify: %w", err)
 		}
@@ -174,7 +178,7 @@ func (s *session) send(ctx context.Context) (pause time.Duration, err error) {
 	if pause := time.Until(s.notBefore); pause > 0 {
 		return pause, nil
 	}
-	for s.inFlight < s.Window && !s.suspect && ctx.Err() == nil {
+	for s.inFlight < s.pace.Window && !s.suspect && ctx.Err() == nil {
 		next, pause := s.next()
 		if len(next.batch.Observations) == 0 {
 			return pause, nil
@@ -189,7 +193,7 @@ func (s *session) send(ctx context.Context) (pause time.Duration, err error) {
 		s.suspect = next.suspect()
 		go func() {
 			// Not ended by ctx: who stops waits for the acknowledgement a little.
-			err := s.within(context.WithoutCancel(ctx), func(ctx context.Context) error {
+			err := s.within(context.WithoutCancel(ctx), len(next.batch.Observations), func(ctx context.Context) error {
 				return s.city.Publish(ctx, next.batch)
 			})
 			s.results <- result{next, err}
@@ -203,13 +207,13 @@ func (s *session) send(ctx context.Context) (pause time.Duration, err error) {
 func (s *session) next() (h held, pause time.Duration) {
 	suspect := s.nextHeld(held.suspect)
 	if suspect < 0 || time.Since(s.begun) < othersFirst {
-		if batch := s.Queue.Live(s.Limit); len(batch.Observations) > 0 {
+		if batch := s.Queue.Live(s.limit); len(batch.Observations) > 0 {
 			return held{batch: batch}, 0
 		}
 		if i := s.nextHeld(func(h held) bool { return !h.suspect() }); i >= 0 {
 			return s.takeHeld(i), 0
 		}
-		if s.inFlight >= max(1, s.Window-liveSlots) {
+		if s.inFlight >= max(1, s.pace.Window-liveSlots) {
 			return held{}, 0
 		}
 		if batch, pause := s.backlog(); len(batch.Observations) > 0 || pause > 0 {
@@ -224,7 +228,7 @@ func (s *session) next() (h held, pause time.Duration) {
 
 // backlog returns the next batch of the backlog, within the rate.
 func (s *session) backlog() (batch agent.Batch, pause time.Duration) {
-	limit := s.Limit
+	limit := s.limit
 	if s.Rate > 0 {
 		if pause := time.Until(s.backlogAt); pause > 0 {
 			return batch, pause
@@ -232,6 +236,7 @@ func (s *session) backlog() (batch agent.Batch, pause time.Duration) {
 		limit = min(limit, max(1, int(s.Rate)))
 	}
 	batch = s.Queue.Backlog(limit)
+	batch.Late = !s.pace.InOrder
 	if s.Rate > 0 {
 		s.backlogAt = time.Now().Add(time.Duration(float64(len(batch.Observations)) / s.Rate * float64(time.Second)))
 	}
@@ -241,6 +246,7 @@ func (s *session) backlog() (batch agent.Batch, pause time.Duration) {
 // finish draws the consequences of one outcome. Its error ends the session.
 func (s *session) finish(r result) error {
 	s.inFlight--
+	s.learn(r.err)
 	if r.suspect() {
 		s.suspect = false
 	}
@@ -250,7 +256,7 @@ func (s *session) finish(r result) error {
 	case r.err == nil:
 		s.Queue.Settle(r.batch, nil)
 	case errors.As(r.err, &refused):
-		s.Log.Error("the city refuses observations; they are kept in the ledger", "count", len(refused.Refused), "err", r.err)
+		s.Target.Log.Error("the city refuses observations; they are kept in the ledger", "count", len(refused.Refused), "err", r.err)
 		s.Queue.Settle(r.batch, refused.Refused)
 	case errors.As(r.err, &retry):
 		s.giveBack(r.held)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +22,7 @@ import (
 func run(t *testing.T, u *Uplink, test func(t *testing.T, log *bytes.Buffer)) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		u.Log = slog.New(slog.NewTextHandler(&log, nil))
+		u.Target.Log = slog.New(slog.NewTextHandler(&log, nil))
 		u.Queue.(*fakeQueue).grown = make(chan struct{}, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
@@ -95,8 +96,8 @@ func TestUnknownOutcomeIsSentAgainAsItWas(t *testing.T) {
 
 func TestReconcilerAsksFirst(t *testing.T) {
 	queue, city := newQueue(20), &fakeCity{latency: time.Second}
-	u := &Uplink{Queue: queue, Limit: 10, Dial: func(ctx context.Context, thing agent.Thing) (agent.City, error) {
-		c, err := city.dial(ctx, thing)
+	u := &Uplink{Queue: queue, Limit: 10, Dial: func(ctx context.Context, target Target) (agent.City, error) {
+		c, err := city.dial(ctx, target)
 		if err != nil {
 			return nil, err
 		}
@@ -286,7 +287,13 @@ func (q *fakeQueue) lane(from, to uint64, limit int) (b agent.Batch) {
 	return b
 }
 
-func (q *fakeQueue) Connected() { q.set(func() { q.live = q.last + 1 }) }
+func (q *fakeQueue) Connected(lanes bool) {
+	q.set(func() {
+		if q.live = q.last + 1; !lanes {
+			q.live = math.MaxUint64
+		}
+	})
+}
 
 func (q *fakeQueue) Live(limit int) agent.Batch {
 	q.mu.Lock()
@@ -324,6 +331,8 @@ func (q *fakeQueue) Streams() []*agent.Datastream {
 	defer q.mu.Unlock()
 	return []*agent.Datastream{q.stream}
 }
+
+func (q *fakeQueue) Latest() []agent.Observation { return nil }
 
 func (q *fakeQueue) Notices(limit int) (out []agent.Notice) {
 	q.mu.Lock()
@@ -386,7 +395,7 @@ func (c *fakeCity) lose(arrived bool) {
 
 func (s *fakeSession) end() { s.once.Do(func() { close(s.lost) }) }
 
-func (c *fakeCity) dial(context.Context, agent.Thing) (agent.City, error) {
+func (c *fakeCity) dial(context.Context, Target) (agent.City, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dials++
@@ -397,7 +406,7 @@ func (c *fakeCity) dial(context.Context, agent.Thing) (agent.City, error) {
 	return c.session, nil
 }
 
-func (s *fakeSession) Announce(_ context.Context, _ agent.Thing, streams []*agent.Datastream) error {
+func (s *fakeSession) Announce(_ context.Context, _ agent.Thing, streams []*agent.Datastream, _ []agent.Observation) error {
 	s.set(func() { s.announced = append(s.announced, int(streams[0].ID)) })
 	return nil
 }

@@ -131,7 +131,7 @@ func Verify(path string) ([]Books, error) {
 	}
 	defer f.Close()
 	t := newTally()
-	if _, err := load(f, t); err != nil {
+	if _, err := load(f, func(l line) { l.count(t) }); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var all []Books

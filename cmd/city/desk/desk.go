@@ -1,4 +1,4 @@
-// Package desk is a city that fits on a desk: an MQTT broker that counts what
+// Package desk is a city that fits on a desk: a broker or server that counts what
 // gateways send it and compares it with what they say they have sent.
 //
 // It is a witness. It shares no code with the gateway, counts distinct keys
@@ -7,41 +7,64 @@
 package desk
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
+	"net/http"
+	"sync/atomic"
 
 	"github.com/mochi-mqtt/server/v2"
 )
 
 // Options say how a city is reached and what it keeps.
 type Options struct {
-	Listen   string      // host:port; port 0 takes a free one
+	Platform Platform    // what it understands; the zero value is SenML
+	Listen   string      // host:port for MQTT; port 0 takes a free one
+	HTTP     string      // host:port for HTTP; "" is 127.0.0.1:0
 	Store    string      // file of what was received; "" keeps nothing over a restart
-	Username string      // "" lets everybody in
+	Username string      // "" lets everybody in, over MQTT
 	Password string      // of that user
 	TLS      *tls.Config // nil speaks plain text
 	Log      *slog.Logger
 }
 
-// A City is an MQTT broker that counts. Its methods may be called by several
+// A Platform is what a city understands. It may speak MQTT, HTTP or both.
+type Platform struct {
+	Name string // as the gateway's configuration calls the protocol
+
+	// Open returns the two ways in, or nil for one there is not. The book has
+	// what was saved before.
+	Open func(*Book) (Receiver, http.Handler, error)
+}
+
+// A Receiver takes what is published to a city, before the broker acknowledges
+// it: after an error it does not, and ends the connection.
+type Receiver func(Message) error
+
+// A Message is what a client has published.
+type Message struct {
+	Client   string // its id
+	Topic    string
+	Payload  []byte
+	QoS      byte
+	Retained bool
+	Will     bool // the broker published it for a client that was lost
+}
+
+// A City counts what gateways send it. Its methods may be called by several
 // goroutines at a time.
 type City struct {
-	o      Options
-	server *mqtt.Server
-	tally  *tally
-	store  *store
-	log    *slog.Logger
-
-	mu      sync.Mutex
-	address string
-	ln      net.Listener // nil while the city is away
-	conns   map[net.Conn]bool
-	serving *sync.WaitGroup // the accept loop and all connections since the city is here
-	closed  bool
+	*Book
+	o        Options
+	server   *mqtt.Server
+	requests *requests
+	receive  Receiver
+	mqtt     *port // nil if the platform does not speak it
+	http     *port
+	closed   atomic.Bool
 }
 
 // Open starts a city. With a store it goes on with what it had received.
@@ -49,54 +72,90 @@ func Open(o Options) (*City, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &City{o: o, log: o.Log, tally: newTally(), address: o.Listen, serving: new(sync.WaitGroup)}
-	var err error
-	if c.store, err = openStore(o.Store, c.tally); err != nil {
+	if o.Platform.Open == nil {
+		o.Platform = SenML
+	}
+	book, err := openBook(o.Store, o.Log)
+	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	c.server = mqtt.New(&mqtt.Options{
-		Logger:                   slog.New(slog.DiscardHandler), // what matters is logged here
-		SysTopicResendInterval:   3600,
-		ClientNetReadBufferSize:  32 << 10,
-		ClientNetWriteBufferSize: 4 << 10,
-	})
-	if err := c.server.AddHook(&hook{city: c}, nil); err != nil {
-		return nil, errors.Join(err, c.store.close())
+	c := &City{Book: book, o: o}
+	receive, handler, err := o.Platform.Open(book)
+	if err == nil && receive != nil {
+		err = c.speakMQTT(receive)
 	}
-	if err := c.listen(); err != nil {
-		return nil, errors.Join(err, c.store.close())
+	if err == nil && handler != nil {
+		c.requests = serveRequests(handler)
+		c.http = &port{address: cmp.Or(o.HTTP, "127.0.0.1:0"), tls: o.TLS, log: o.Log, serve: c.requests.serve}
 	}
-	if err := c.server.Serve(); err != nil {
+	if err == nil {
+		err = c.Back()
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-// Addr returns host:port as gateways reach the city, also while it is away.
-func (c *City) Addr() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.address
+func (c *City) speakMQTT(receive Receiver) error {
+	c.receive = receive
+	c.server = mqtt.New(&mqtt.Options{
+		Logger:                   slog.New(slog.DiscardHandler), // what matters is logged here
+		SysTopicResendInterval:   3600,
+		ClientNetReadBufferSize:  32 << 10,
+		ClientNetWriteBufferSize: 4 << 10,
+		InlineClient:             true,
+	})
+	if err := c.server.AddHook(&hook{city: c}, nil); err != nil {
+		return err
+	}
+	c.publish = func(topic string, payload []byte, retained bool) error {
+		return c.server.Publish(topic, payload, retained, 1)
+	}
+	c.mqtt = &port{address: c.o.Listen, tls: c.o.TLS, log: c.log, serve: func(conn net.Conn) error {
+		return c.server.EstablishConnection("desk", conn)
+	}}
+	return c.server.Serve()
 }
 
-// Received returns what the city has of a thing.
-func (c *City) Received(thing string) Received { return c.tally.received(thing) }
+// Addr returns host:port as gateways reach the city over MQTT, also while it is
+// away; or "" if it does not speak MQTT.
+func (c *City) Addr() string { return c.mqtt.addr() }
 
-// Things returns the ids of all things heard of, in order.
-func (c *City) Things() []string { return c.tally.ids() }
+// HTTPAddr is likewise for HTTP.
+func (c *City) HTTPAddr() string { return c.http.addr() }
 
-// Books compares what was received of a thing with what it says it has sent.
-func (c *City) Books(thing string) Books { return c.tally.books(thing) }
+// URL returns what gateways have as url: over MQTT if the city speaks it.
+func (c *City) URL() string {
+	if c.mqtt != nil {
+		return "mqtt://" + c.Addr()
+	}
+	return "http://" + c.HTTPAddr()
+}
+
+// Away lets the city vanish as if its power was cut: nobody can connect, and
+// all connections end without a word. It returns when they have.
+func (c *City) Away() error { return errors.Join(c.mqtt.away(), c.http.away()) }
+
+// Back lets the city come back at the same addresses. It has forgotten nothing.
+func (c *City) Back() error {
+	if c.closed.Load() {
+		return errAway
+	}
+	return errors.Join(c.mqtt.back(), c.http.back())
+}
 
 // Close ends all connections and closes the store.
 func (c *City) Close() error {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	if c.closed.Swap(true) {
 		return nil
 	}
-	c.closed = true
-	c.mu.Unlock()
 	err := c.Away()
-	return errors.Join(err, c.server.Close(), c.store.close())
+	if c.server != nil {
+		err = errors.Join(err, c.server.Close())
+	}
+	if c.requests != nil {
+		err = errors.Join(err, c.requests.close())
+	}
+	return errors.Join(err, c.Book.store.close())
 }

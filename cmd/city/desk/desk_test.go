@@ -16,6 +16,7 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/cmd/city/desk"
 	"github.com/lamppost-city/lamppost/sync/senml"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 const epoch = agent.Epoch(0xaa)
@@ -39,7 +40,7 @@ func open(t testing.TB, o desk.Options) *desk.City {
 // gateway connects as the agent does.
 func gateway(t testing.TB, c *desk.City, change func(*senml.Settings)) (agent.City, error) {
 	t.Helper()
-	dial, err := senml.Protocol.Configure(func(s any) error {
+	p, err := senml.Protocol.Configure(func(s any) error {
 		s.(*senml.Settings).URL = "mqtt://" + c.Addr()
 		if change != nil {
 			change(s.(*senml.Settings))
@@ -49,7 +50,7 @@ func gateway(t testing.TB, c *desk.City, change func(*senml.Settings)) (agent.Ci
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	return dial(ctx, agent.Thing{ID: "lamp-042"})
+	return p.Dial(ctx, uplink.Target{Thing: agent.Thing{ID: "lamp-042"}})
 }
 
 func connected(t testing.TB, c *desk.City) agent.City {

@@ -35,9 +35,12 @@ type Heartbeat struct {
 	LastStop   string `json:"last_stop"`
 }
 
-// readNotice reads a message of the notices topic.
-func readNotice(payload []byte) (Notice, error) {
+// ReadNotice reads a notice as gateways write it: JSON.
+func ReadNotice(payload []byte) (Notice, error) {
 	var n Notice
+	if len(payload) > maxLine/4 {
+		return Notice{}, fmt.Errorf("notice of %d bytes: too large to keep", len(payload))
+	}
 	if err := json.Unmarshal(payload, &n); err != nil {
 		return Notice{}, fmt.Errorf("notice: %w", err)
 	}

@@ -118,7 +118,7 @@ func plain(raw string) bool {
 func BenchmarkReceivePack(b *testing.B) {
 	var pack strings.Builder
 	const n = 800
-	c := &City{tally: newTally(), store: &store{}}
+	c := &Book{tally: newTally(), store: &store{}}
 	b.ReportAllocs()
 	seq := 1
 	for b.Loop() {

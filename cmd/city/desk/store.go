@@ -13,18 +13,29 @@ import (
 	"sync"
 )
 
-// keys are the keys of consecutive observations: one line of the store.
-type keys struct {
+// Keys are the keys of consecutive observations: one line of the store.
+type Keys struct {
 	Thing string `json:"thing"`
 	Epoch string `json:"epoch"`
 	From  uint64 `json:"from"`
 	To    uint64 `json:"to"`
 }
 
-// A line of the store is one of the two.
+// A line of the store is one of the three.
 type line struct {
-	keys
-	Notice *Notice `json:"notice"`
+	Keys
+	Notice *Notice         `json:"notice"`
+	Saved  json.RawMessage `json:"saved"`
+}
+
+// count takes in what the line says of a thing.
+func (l line) count(t *tally) {
+	switch {
+	case l.Notice != nil:
+		t.tell(l.Thing, *l.Notice)
+	case l.Saved == nil:
+		t.count([]Keys{l.Keys})
+	}
 }
 
 // A store is a file that lines are appended to. A line is written when the
@@ -36,9 +47,9 @@ type store struct {
 	size int64
 }
 
-// openStore reads the file into the tally and goes on at its end. A last line
+// openStore calls each for the lines of a file and goes on at its end. A last line
 // that is not whole was never acknowledged and is cut off.
-func openStore(path string, t *tally) (*store, error) {
+func openStore(path string, each func(line)) (*store, error) {
 	if path == "" {
 		return &store{}, nil
 	}
@@ -46,7 +57,7 @@ func openStore(path string, t *tally) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, err := load(f, t)
+	size, err := load(f, each)
 	if info, statErr := f.Stat(); err == nil && statErr == nil && !info.Mode().IsRegular() {
 		err = errors.New("not a file; name one")
 	}
@@ -67,7 +78,7 @@ func openStore(path string, t *tally) (*store, error) {
 const maxLine = 4 << 20
 
 // load counts all whole lines and returns where the last one ends.
-func load(r io.Reader, t *tally) (size int64, err error) {
+func load(r io.Reader, each func(line)) (size int64, err error) {
 	in := bufio.NewReaderSize(r, maxLine)
 	for n := 1; ; n++ {
 		text, err := in.ReadSlice('\n')
@@ -77,14 +88,14 @@ func load(r io.Reader, t *tally) (size int64, err error) {
 		if err != nil {
 			return size, fmt.Errorf("line %d: %w", n, err)
 		}
-		if err := loadLine(text, t); err != nil {
+		if err := loadLine(text, each); err != nil {
 			return size, fmt.Errorf("line %d: %w; set the file aside", n, err)
 		}
 		size += int64(len(text))
 	}
 }
 
-func loadLine(text []byte, t *tally) error {
+func loadLine(text []byte, each func(line)) error {
 	var l line
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
@@ -92,21 +103,27 @@ func loadLine(text []byte, t *tally) error {
 		return err
 	}
 	switch {
+	case l.Saved != nil:
 	case l.Thing == "":
 		return errors.New("no thing")
 	case l.Notice != nil:
-		t.tell(l.Thing, *l.Notice)
-	case isEpoch(l.Epoch) && 0 < l.From && l.From <= l.To:
-		t.count([]keys{l.keys})
-	default:
+	case !isEpoch(l.Epoch) || l.From == 0 || l.From > l.To:
 		return fmt.Errorf("seqs %d to %d of epoch %q", l.From, l.To, l.Epoch)
 	}
+	each(l)
 	return nil
 }
 
 // keep writes what was received. It returns when the lines are written.
-func (s *store) keep(received []keys) error {
+func (s *store) keep(received []Keys, save []any) error {
 	return s.write(func(b []byte) ([]byte, error) {
+		for _, v := range save {
+			text, err := json.Marshal(v)
+			if err != nil {
+				return b, err
+			}
+			b = append(append(append(b, `{"saved":`...), text...), "}\n"...)
+		}
 		for _, k := range received {
 			thing, err := json.Marshal(k.Thing)
 			if err != nil {

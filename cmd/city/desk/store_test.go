@@ -13,6 +13,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/sync/senml"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 // A message the city cannot keep is not acknowledged, and not counted.
@@ -24,7 +25,7 @@ func TestDiskThatTakesNothing(t *testing.T) {
 	require.NoError(t, c.store.file.Close())
 	c.store.file, err = os.Open(path) // read only
 	require.NoError(t, err)
-	dial, err := senml.Protocol.Configure(func(s any) error {
+	p, err := senml.Protocol.Configure(func(s any) error {
 		s.(*senml.Settings).URL = "mqtt://" + c.Addr()
 		return nil
 	})
@@ -40,7 +41,7 @@ func TestDiskThatTakesNothing(t *testing.T) {
 			return g.Notify(ctx, []agent.Notice{{ID: 1, Kind: agent.NoticeLoss, Epoch: 1}})
 		},
 	} {
-		g, err := dial(ctx, agent.Thing{ID: "lamp-042"})
+		g, err := p.Dial(ctx, uplink.Target{Thing: agent.Thing{ID: "lamp-042"}})
 		require.NoError(t, err)
 
 		err = send(g)
@@ -56,21 +57,21 @@ func TestDiskThatTakesNothing(t *testing.T) {
 // A write that the disk takes in part leaves no half line.
 func TestPartialWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
-	s, err := openStore(path, newTally())
+	s, err := openStore(path, func(line) {})
 	require.NoError(t, err)
-	require.NoError(t, s.keep([]keys{{"a\"b", "00000000000000aa", 1, 5}}))
+	require.NoError(t, s.keep([]Keys{{"a\"b", "00000000000000aa", 1, 5}}, nil))
 	_, err = s.file.WriteString(`{"thing":"` + strings.Repeat("a", 500)) // what a full disk left
 	require.NoError(t, err)
 	require.NoError(t, s.close())
 
 	tally := newTally()
-	s, err = openStore(path, tally)
+	s, err = openStore(path, func(l line) { l.count(tally) })
 	require.NoError(t, err)
-	require.NoError(t, s.keep([]keys{{"a\"b", "00000000000000aa", 6, 7}}))
+	require.NoError(t, s.keep([]Keys{{"a\"b", "00000000000000aa", 6, 7}}, nil))
 	require.NoError(t, s.close())
 	require.NoError(t, s.close(), "twice")
 
-	_, err = openStore(path, newTally())
+	_, err = openStore(path, func(line) {})
 	require.NoError(t, err)
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -81,7 +81,7 @@ func (th *thing) of(name string) *epoch {
 }
 
 // count counts keys.
-func (t *tally) count(keys []keys) {
+func (t *tally) count(keys []Keys) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, k := range keys {

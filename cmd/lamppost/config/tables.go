@@ -78,18 +78,33 @@ func (c *Config) cities(d *decoder, tables []map[string]any, catalog Catalog) {
 			}
 			d.mistake(at.key("protocol"), "unknown protocol %q%s", keys.Protocol, instead(keys.Protocol, names))
 		} else {
-			city.ack(d, at, keys.Ack, catalog.Protocols[j])
-			var err error
-			city.Dial, err = catalog.Protocols[j].Configure(func(into any) error { return d.rest(at, rest, &keys, into) })
+			p, err := catalog.Protocols[j].Configure(func(into any) error { return d.rest(at, rest, &keys, into) })
 			d.mistakes(at, err)
+			city.ack(d, at, keys.Ack, keys.Protocol, p.Acks)
+			if err == nil {
+				d.mistakes(at, p.Check(c.Thing, c.observed()))
+			}
+			city.Dial = p.Dial
 		}
 		c.Cities = append(c.Cities, city)
 	}
 }
 
+// observed returns all properties that are observed, each once.
+func (c *Config) observed() (all []agent.Property) {
+	for _, s := range c.Sensors {
+		for _, o := range s.Observes {
+			if !slices.Contains(all, o.Property) {
+				all = append(all, o.Property)
+			}
+		}
+	}
+	return all
+}
+
 // ack settles the level of acknowledgement, which the protocol must have.
-func (city *City) ack(d *decoder, at place, name string, p uplink.Protocol) {
-	city.Ack = p.Acks[0]
+func (city *City) ack(d *decoder, at place, name, protocol string, acks []agent.Ack) {
+	city.Ack = acks[0]
 	if name == "" {
 		return
 	}
@@ -98,12 +113,12 @@ func (city *City) ack(d *decoder, at place, name string, p uplink.Protocol) {
 		d.mistakes(at.key("ack"), err)
 		return
 	}
-	if !slices.Contains(p.Acks, ack) {
+	if !slices.Contains(acks, ack) {
 		var can []string
-		for _, a := range p.Acks {
+		for _, a := range acks {
 			can = append(can, a.String())
 		}
-		d.mistake(at.key("ack"), "ack = %q: protocol %s gives %s", name, p.Name, strings.Join(can, ", "))
+		d.mistake(at.key("ack"), "ack = %q: protocol %s gives %s", name, protocol, strings.Join(can, ", "))
 		return
 	}
 	city.Ack = ack

@@ -1,4 +1,7 @@
-package mqttlink
+// Package credentials is what connections to a city prove themselves with, and
+// whom they trust: passwords, tokens and certificates, read from files each time
+// so that renewed ones take effect, and never shown in an error.
+package credentials
 
 import (
 	"crypto/tls"
@@ -7,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -14,19 +18,31 @@ import (
 	"github.com/lamppost-city/lamppost/agent/clock"
 )
 
-// password reads the password, if there is one. It is read at each connection,
-// so a renewed one takes effect.
-func (s Settings) password() (string, error) {
-	if s.PasswordFile == "" {
-		return "", nil
+// A Set says where the secrets and certificates of a connection are.
+type Set struct {
+	CAFile   string // PEM of the authorities that sign the peer's certificate; "" is the system's
+	CertFile string // PEM of the gateway's own certificate, or ""
+	KeyFile  string // PEM of its private key
+}
+
+// Validate tells what is wrong with the set, in a line each.
+func (s Set) Validate() error {
+	if (s.CertFile == "") != (s.KeyFile == "") {
+		return errors.New("cert_file and key_file belong together: set both or none")
 	}
-	text, err := readSecret(s.PasswordFile)
+	return nil
+}
+
+// Secret returns the one line in a file that only its owner may read. key is
+// the key of the configuration that names the file.
+func Secret(key, path string) (string, error) {
+	text, err := readSecret(path)
 	if err != nil {
-		return "", fmt.Errorf("password_file: %w", err)
+		return "", fmt.Errorf("%s: %w", key, err)
 	}
 	line := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if line == "" || strings.ContainsAny(line, "\r\n") {
-		return "", fmt.Errorf("password_file: %s: want one line that is not empty", s.PasswordFile)
+		return "", fmt.Errorf("%s: %s: want one line that is not empty", key, path)
 	}
 	return line, nil
 }
@@ -60,10 +76,10 @@ func fileError(err error) error {
 	return err
 }
 
-// tls returns the configuration of a connection to host. The files are read at
-// each connection, so renewed certificates take effect.
-func (s Settings) tls(host string) (*tls.Config, error) {
-	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS13, Time: tlsTime}
+// TLS returns the configuration of a connection to host: TLS 1.3. The files are
+// read at each call.
+func (s Set) TLS(host string) (*tls.Config, error) {
+	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS13, Time: Now}
 	if s.CAFile != "" {
 		pem, err := os.ReadFile(s.CAFile)
 		if err != nil {
@@ -93,14 +109,23 @@ func (s Settings) tls(host string) (*tls.Config, error) {
 	return c, nil
 }
 
-// tlsTime is the time certificates are checked at. A gateway without a clock
+// Now is the time certificates are checked at. A gateway without a clock
 // battery starts in the past, where no certificate is valid yet: it cannot be
 // earlier than when this program was built.
-func tlsTime() time.Time { return notBefore(time.Now(), clock.Built()) }
+func Now() time.Time { return notBefore(time.Now(), clock.Built()) }
 
 func notBefore(now, earliest time.Time) time.Time {
 	if now.Before(earliest) {
 		return earliest
 	}
 	return now
+}
+
+// Loopback tells whether what goes to the host stays on this machine.
+func Loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
 }

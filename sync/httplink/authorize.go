@@ -1,0 +1,99 @@
+package httplink
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lamppost-city/lamppost/sync/credentials"
+)
+
+// authorize proves who the gateway is.
+func (l *Link) authorize(ctx context.Context, r *http.Request) error {
+	switch s := l.settings; {
+	case s.Username != "":
+		password, err := credentials.Secret("password_file", s.PasswordFile)
+		if err != nil {
+			return err
+		}
+		r.SetBasicAuth(s.Username, password)
+	case s.TokenFile != "":
+		token, err := credentials.Secret("token_file", s.TokenFile)
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+	case s.TokenURL != "":
+		token, err := l.tokens.get(ctx, l)
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return nil
+}
+
+// tokens keeps an OAuth2 token until it is about to expire (RFC 6749, 4.4).
+type tokens struct {
+	mu    sync.Mutex
+	token string
+	until time.Time
+}
+
+func (t *tokens) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.token = ""
+}
+
+// early is how long before its end a token is not used any more.
+const early = 10 * time.Second
+
+func (t *tokens) get(ctx context.Context, l *Link) (string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.token != "" && time.Now().Before(t.until) {
+		return t.token, nil
+	}
+	s := l.settings
+	secret, err := credentials.Secret("client_secret_file", s.ClientSecretFile)
+	if err != nil {
+		return "", err
+	}
+	form := strings.NewReader(url.Values{"grant_type": {"client_credentials"}}.Encode())
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.TokenURL, form)
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(url.QueryEscape(s.ClientID), url.QueryEscape(secret))
+	res, err := l.client.Do(r)
+	if err != nil {
+		return "", fmt.Errorf("token_url: %w", credentials.Explain(unwrap(err), "server"))
+	}
+	defer res.Body.Close()
+	var answer struct {
+		AccessToken string  `json:"access_token"`
+		TokenType   string  `json:"token_type"`
+		ExpiresIn   float64 `json:"expires_in"`
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d", res.StatusCode) // its body may hold what was sent
+	}
+	if err == nil && (json.Unmarshal(body, &answer) != nil || answer.AccessToken == "" || !strings.EqualFold(answer.TokenType, "bearer")) {
+		err = errors.New("the answer has no bearer token")
+	}
+	if err != nil {
+		return "", fmt.Errorf("token_url: %w; check client_id and client_secret_file", err)
+	}
+	t.token, t.until = answer.AccessToken, time.Now().Add(time.Duration(answer.ExpiresIn*float64(time.Second))-early)
+	return t.token, nil
+}

@@ -1,0 +1,46 @@
+package mqttlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/eclipse/paho.mqtt.golang"
+)
+
+// A Subscription asks the broker for what is published to a topic. Receive is
+// called for one message at a time and must not wait for the link.
+type Subscription struct {
+	Topic   string // may have the wildcards of MQTT
+	QoS     byte
+	Receive func(topic string, payload []byte)
+}
+
+// subscribe returns when the broker has granted a subscription.
+func (l *Link) subscribe(ctx context.Context, s Subscription) error {
+	token := l.client.Subscribe(s.Topic, s.QoS, func(_ mqtt.Client, m mqtt.Message) { s.Receive(m.Topic(), m.Payload()) })
+	select {
+	case <-token.Done():
+	case <-l.over:
+		return fmt.Errorf("subscribe to %s: %w", s.Topic, l.why())
+	case <-ctx.Done():
+		return fmt.Errorf("subscribe to %s: %w", s.Topic, ctx.Err())
+	}
+	if err := token.Error(); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", s.Topic, err)
+	}
+	if granted := token.(*mqtt.SubscribeToken).Result()[s.Topic]; granted > 2 {
+		return fmt.Errorf("subscribe to %s: the broker refuses it; check its access list", s.Topic)
+	}
+	return nil
+}
+
+// Confirm returns nil when the broker has answered a packet that was sent now:
+// it had not closed the connection after what it answered before. It makes the
+// first subscription of the options once more, as paho cannot be told to ping.
+func (l *Link) Confirm(ctx context.Context) error {
+	if len(l.options.Subscriptions) == 0 {
+		return errors.New("confirm: no subscription")
+	}
+	return l.subscribe(ctx, l.options.Subscriptions[0])
+}

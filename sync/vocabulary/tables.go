@@ -1,0 +1,121 @@
+package vocabulary
+
+import "github.com/lamppost-city/lamppost/agent"
+
+// Where definitions stand: the CF standard names in the NERC vocabulary server,
+// and QUDT's kinds of quantities.
+const (
+	cf   = "http://vocab.nerc.ac.uk/standard_name/"
+	qudt = "http://qudt.org/vocab/quantitykind/"
+)
+
+// byName holds what is said of a property by its name.
+var byName = index(
+	term(agent.AirTemperature, "Air temperature", cf+"air_temperature", "temperature").in(WeatherObserved, "temperature"),
+	term(agent.RelativeHumidity, "Relative humidity", cf+"relative_humidity", "humidity").in(WeatherObserved, "relativeHumidity").scaled(0.01),
+	term(agent.AtmosphericPressure, "Atmospheric pressure", cf+"air_pressure", "atmosphericPressure").in(WeatherObserved, "atmosphericPressure"),
+	term(agent.PartTemperature, "Temperature of a part", qudt+"Temperature", "temperature"),
+	term(agent.ProbeTemperature, "Temperature of a probe", qudt+"Temperature", "temperature"),
+	term(agent.MagneticX, "Magnetic flux density in x", qudt+"MagneticFluxDensity", ""),
+	term(agent.MagneticY, "Magnetic flux density in y", qudt+"MagneticFluxDensity", ""),
+	term(agent.MagneticZ, "Magnetic flux density in z", qudt+"MagneticFluxDensity", ""),
+	term(agent.CarbonDioxide, "Carbon dioxide", cf+"mole_fraction_of_carbon_dioxide_in_air", "airPollution").in(AirQualityObserved, "co2"),
+	term(agent.PM1, "Particulate matter up to 1 µm", cf+"mass_concentration_of_pm1_ambient_aerosol_particles_in_air", "airPollution").in(AirQualityObserved, "pm1"),
+	term(agent.PM25, "Particulate matter up to 2.5 µm", cf+"mass_concentration_of_pm2p5_ambient_aerosol_particles_in_air", "airPollution").in(AirQualityObserved, "pm25"),
+	term(agent.PM4, "Particulate matter up to 4 µm", qudt+"MassConcentration", "airPollution").in(AirQualityObserved, "pm4"),
+	term(agent.PM10, "Particulate matter up to 10 µm", cf+"mass_concentration_of_pm10_ambient_aerosol_particles_in_air", "airPollution").in(AirQualityObserved, "pm10"),
+	term(agent.Particles05, "Number of particles up to 0.5 µm", qudt+"NumberDensity", "airPollution"),
+	term(agent.Particles1, "Number of particles up to 1 µm", qudt+"NumberDensity", "airPollution"),
+	term(agent.Particles25, "Number of particles up to 2.5 µm", qudt+"NumberDensity", "airPollution"),
+	term(agent.Particles4, "Number of particles up to 4 µm", qudt+"NumberDensity", "airPollution"),
+	term(agent.Particles10, "Number of particles up to 10 µm", qudt+"NumberDensity", "airPollution"),
+	term(agent.TypicalParticleSize, "Typical particle size", qudt+"Diameter", "airPollution"),
+	term(agent.VOCIndex, "VOC index", qudt+"DimensionlessRatio", "airPollution"),
+	term(agent.NOxIndex, "NOx index", qudt+"DimensionlessRatio", "airPollution"),
+	term(agent.Open, "Open", qudt+"Dimensionless", "gateOpening"),
+	term(agent.Pulses, "Pulses", qudt+"Count", ""),
+	term(agent.PulseRate, "Rate of pulses", qudt+"Frequency", ""),
+	term(agent.Quantity, "Quantity", qudt+"Quantity", ""),
+	term(agent.Illuminance, "Illuminance", qudt+"Illuminance", "light").in(WeatherObserved, "illuminance"),
+	term(agent.Voltage, "Voltage", qudt+"Voltage", "power"),
+	term(agent.Current, "Electric current", qudt+"ElectricCurrent", "power"),
+	term(agent.Power, "Electric power", qudt+"ElectricPower", "power"),
+	term(agent.SensorState, "State of a sensor", qudt+"Dimensionless", ""),
+)
+
+func term(p agent.Property, title, definition, controlled string) Term {
+	return Term{Property: p, Title: title, Definition: definition, Controlled: controlled}
+}
+
+func (t Term) in(model, attribute string) Term {
+	t.Model, t.Attribute = model, attribute
+	return t
+}
+
+func (t Term) scaled(by float64) Term {
+	t.Scale = by
+	return t
+}
+
+func index(terms ...Term) map[string]Term {
+	all := make(map[string]Term, len(terms))
+	for _, t := range terms {
+		all[t.Property.Name] = t
+	}
+	return all
+}
+
+// units holds the units by their UCUM codes.
+var units = func() map[string]Unit {
+	all := make(map[string]Unit)
+	for _, u := range []Unit{
+		{"1", "one", "", "C62", "/"},
+		{"%", "percent", "%", "P1", "%"},
+		{"[ppm]", "parts per million", "ppm", "59", "ppm"},
+		{"[ppb]", "parts per billion", "ppb", "61", "ppb"},
+		{"Cel", "degree Celsius", "°C", "CEL", "Cel"},
+		{"K", "kelvin", "K", "KEL", "K"},
+		{"Pa", "pascal", "Pa", "PAL", "Pa"},
+		{"hPa", "hectopascal", "hPa", "A97", "hPa"},
+		{"bar", "bar", "bar", "BAR", "bar"},
+		{"lx", "lux", "lx", "LUX", "lx"},
+		{"dB", "decibel", "dB", "2N", "dB"},
+		{"ug/m3", "microgram per cubic metre", "µg/m³", "GQ", "ug/m3"},
+		{"mg/m3", "milligram per cubic metre", "mg/m³", "GP", "mg/m3"},
+		{"/cm3", "reciprocal cubic centimetre", "1/cm³", "H50", "/cm3"},
+		{"um", "micrometre", "µm", "4H", "um"},
+		{"mm", "millimetre", "mm", "MMT", "mm"},
+		{"cm", "centimetre", "cm", "CMT", "cm"},
+		{"m", "metre", "m", "MTR", "m"},
+		{"km", "kilometre", "km", "KMT", "km"},
+		{"m/s", "metre per second", "m/s", "MTS", "m/s"},
+		{"km/h", "kilometre per hour", "km/h", "KMH", "km/h"},
+		{"deg", "degree", "°", "DD", "deg"},
+		{"m3", "cubic metre", "m³", "MTQ", "m3"},
+		{"L", "litre", "l", "LTR", "l"},
+		{"m3/h", "cubic metre per hour", "m³/h", "MQH", "m3/h"},
+		{"g", "gram", "g", "GRM", "g"},
+		{"kg", "kilogram", "kg", "KGM", "kg"},
+		{"mV", "millivolt", "mV", "2Z", "mV"},
+		{"V", "volt", "V", "VLT", "V"},
+		{"mA", "milliampere", "mA", "4K", "mA"},
+		{"A", "ampere", "A", "AMP", "A"},
+		{"W", "watt", "W", "WTT", "W"},
+		{"kW", "kilowatt", "kW", "KWT", "kW"},
+		{"W.h", "watt hour", "Wh", "WHR", "Wh"},
+		{"kW.h", "kilowatt hour", "kWh", "KWH", "kWh"},
+		{"W/m2", "watt per square metre", "W/m²", "D54", "W/m2"},
+		{"Ohm", "ohm", "Ω", "OHM", "Ohm"},
+		{"uT", "microtesla", "µT", "D81", "uT"},
+		{"Hz", "hertz", "Hz", "HTZ", "Hz"},
+		{"s", "second", "s", "SEC", "s"},
+		{"min", "minute", "min", "MIN", "min"},
+		{"h", "hour", "h", "HUR", "h"},
+		{"[pH]", "pH", "pH", "Q30", "pH"},
+		{"uS/cm", "microsiemens per centimetre", "µS/cm", "G42", "uS/cm"},
+		{"mS/cm", "millisiemens per centimetre", "mS/cm", "H61", "mS/cm"},
+	} {
+		all[u.UCUM] = u
+	}
+	return all
+}()
