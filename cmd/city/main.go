@@ -1,5 +1,5 @@
-// Command city is a city on the desk: an MQTT broker that receives what
-// Lamppost gateways send, counts it and verifies that nothing is missing.
+// Command city is a city on the desk: a platform that receives what Lamppost
+// gateways send, counts it and verifies that nothing is missing.
 package main
 
 import (

@@ -107,7 +107,7 @@ func TestRunAndVerify(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	g, err := p.Dial(t.Context(), uplink.Target{Thing: agent.Thing{ID: "lamp-042"}})
+	g, err := p.Dial(t.Context(), uplink.Target{Thing: agent.Thing{ID: "lamp-042"}, Ack: p.Acks[0]})
 	require.NoError(t, err)
 	air := &agent.Datastream{Name: "a/airTemperature", Property: agent.AirTemperature}
 	publish := func(seqs ...uint64) {

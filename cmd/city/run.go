@@ -16,11 +16,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lamppost-city/lamppost/cmd/city/desk"
+	"github.com/lamppost-city/lamppost/cmd/city/platforms"
 )
 
 // runFlags are the flags of city run.
 type runFlags struct {
-	listen, store, username, passwordFile, certFile, keyFile string
+	protocol, listen, http, store, username, passwordFile, certFile, keyFile string
 }
 
 func runCommand(errOut io.Writer) *cobra.Command {
@@ -28,15 +29,19 @@ func runCommand(errOut io.Writer) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "receive and count until interrupted",
-		Long: `Run is an MQTT broker for gateways with protocol = "senml". It counts the
-distinct observations of each thing and acknowledges what it has counted. With
---store it goes on after a restart; city verify reads the same file.
+		Long: `Run is a city platform for gateways with that protocol: a broker, a server or
+both. It counts the distinct observations of each thing and acknowledges what it
+has counted. With --store it goes on after a restart; city verify reads the same
+file.
 
-It listens on the loopback unless it has a certificate and a password.`,
+It listens on the loopback, over MQTT also elsewhere if it has a certificate and
+a password.`,
 		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), f, errOut) },
 	}
-	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:1883", "`address` to listen on")
+	c.Flags().StringVar(&f.protocol, "protocol", "senml", "the `protocol` of the gateways")
+	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:1883", "`address` to listen on for MQTT")
+	c.Flags().StringVar(&f.http, "http", "127.0.0.1:8080", "`address` to listen on for HTTP")
 	c.Flags().StringVar(&f.store, "store", "", "`file` to keep what was received in")
 	c.Flags().StringVar(&f.username, "username", "", "`name` gateways must give")
 	c.Flags().StringVar(&f.passwordFile, "password-file", "", "`file` with their password")
@@ -51,7 +56,11 @@ func serve(ctx context.Context, f runFlags, errOut io.Writer) error {
 		return usageError{err}
 	}
 	log := slog.New(slog.NewTextHandler(errOut, nil))
-	o := desk.Options{Listen: f.listen, Store: f.store, Username: f.username, Log: log}
+	platform, err := platforms.Find(f.protocol)
+	if err != nil {
+		return usageError{fmt.Errorf("run: --protocol: %w", err)}
+	}
+	o := desk.Options{Platform: platform, Listen: f.listen, HTTP: f.http, Store: f.store, Username: f.username, Log: log}
 	if f.passwordFile != "" {
 		text, err := os.ReadFile(f.passwordFile)
 		if err != nil {
@@ -73,7 +82,7 @@ func serve(ctx context.Context, f runFlags, errOut io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	log.Info("city open", "address", city.Addr(), "store", f.store)
+	log.Info("city open", "protocol", f.protocol, "mqtt", city.Addr(), "http", city.HTTPAddr(), "store", f.store)
 	<-ctx.Done()
 	for _, thing := range city.Things() {
 		r := city.Received(thing)
@@ -99,6 +108,9 @@ func (f runFlags) check() error {
 		errs = append(errs, fmt.Errorf("run: --listen %s: want host:port", f.listen))
 	} else if !loopback(host) && (f.certFile == "" || f.username == "") {
 		errs = append(errs, fmt.Errorf("run: --listen %s: open to the network; give --cert-file, --key-file, --username and --password-file", f.listen))
+	}
+	if host, _, err := net.SplitHostPort(f.http); err != nil || !loopback(host) {
+		errs = append(errs, fmt.Errorf("run: --http %s: want host:port of the loopback", f.http))
 	}
 	return errors.Join(errs...)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/buffer"
 	"github.com/lamppost-city/lamppost/cmd/city/desk"
+	"github.com/lamppost-city/lamppost/cmd/city/platforms"
 	"github.com/lamppost-city/lamppost/cmd/lamppost/config"
 	"github.com/lamppost-city/lamppost/drivers/sim"
 	"github.com/spf13/cobra"
@@ -35,13 +36,14 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "show a simulated gateway and a city on this desk",
-		Long: `Demo runs a gateway with simulated sensors and a city in one process, with real
-MQTT between them on the loopback. In the middle the city goes away for a time:
+		Long: `Demo runs a gateway with simulated sensors and a city in one process, with a real
+connection between them on the loopback. In the middle the city goes away for a time:
 what was observed meanwhile waits on disk and is delivered when it is back. At
 the end there is a receipt: what the gateway accepted, and what the city counted
 by itself.`,
 		Args: noArgs,
 	}
+	protocol := cmd.Flags().String("protocol", "senml", "how the city is spoken to: see lamppost list protocols")
 	length := cmd.Flags().Duration("for", 60*time.Second, "how long to observe")
 	outage := cmd.Flags().Duration("outage", 20*time.Second, "how long the city is away in the middle")
 	asJSON := jsonFlag(cmd)
@@ -49,7 +51,11 @@ by itself.`,
 		if *length < time.Second || *outage < 0 || *outage > *length {
 			return usageError{errors.New("want --for of a second or more and --outage within it")}
 		}
-		return demo(cmd.Context(), cmd.OutOrStdout(), *length, *outage, *asJSON)
+		platform, err := platforms.Find(*protocol)
+		if err != nil {
+			return usageError{err}
+		}
+		return demo(cmd.Context(), cmd.OutOrStdout(), platform, *length, *outage, *asJSON)
 	}
 	return cmd
 }
@@ -66,18 +72,18 @@ type receipt struct {
 }
 
 // demo runs the whole way for a time.
-func demo(ctx context.Context, out io.Writer, length, outage time.Duration, asJSON bool) error {
+func demo(ctx context.Context, out io.Writer, platform desk.Platform, length, outage time.Duration, asJSON bool) error {
 	dir, err := os.MkdirTemp("", "lamppost-demo-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	city, err := desk.Open(desk.Options{Listen: "127.0.0.1:0", Log: discardLog()})
+	city, err := desk.Open(desk.Options{Platform: platform, Listen: "127.0.0.1:0", Log: discardLog()})
 	if err != nil {
 		return fmt.Errorf("city: %w", err)
 	}
 	defer city.Close()
-	g, err := demoGateway(dir, city.Addr())
+	g, err := demoGateway(dir, city)
 	if err != nil {
 		return err
 	}
@@ -103,9 +109,13 @@ func demo(ctx context.Context, out io.Writer, length, outage time.Duration, asJS
 	return settle(out, dir, city, g, asJSON)
 }
 
-// demoGateway returns the gateway of demo.toml, with its city at an address.
-func demoGateway(dir, address string) (*gateway, error) {
-	text := strings.Replace(demoConfig, "[[city]]", fmt.Sprintf("[[city]]\nurl = %q", "mqtt://"+address), 1)
+// demoGateway returns the gateway of demo.toml, with a city on this desk.
+func demoGateway(dir string, city *desk.City) (*gateway, error) {
+	reach, err := city.Configuration(dir)
+	if err != nil {
+		return nil, err
+	}
+	text := strings.Replace(demoConfig, "[[city]]", "[[city]]\n"+reach, 1)
 	text = strings.Replace(text, "[[sensor]]", fmt.Sprintf("[buffer]\ndir = %q\n\n[[sensor]]", filepath.Join(dir, "buffer")), 1)
 	path := filepath.Join(dir, "demo.toml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

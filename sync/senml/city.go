@@ -8,19 +8,15 @@ import (
 	"sync"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
-// link is what a city needs of a mqttlink.Link.
-type link interface {
-	Publish(ctx context.Context, topic string, payload []byte, retained bool) error
-	Lost() <-chan struct{}
-	Close() error
-}
-
-// A city is a broker that is sent SenML. It implements agent.City.
+// A city is a broker or server that is sent SenML. It implements agent.City.
 type city struct {
-	link  link
-	thing string
+	link     link
+	thing    string
+	cbor     bool
+	compress func(dst, src []byte) []byte // nil does not
 }
 
 // Announce implements agent.City. The message is retained, so another one of
@@ -39,7 +35,16 @@ func (c *city) Announce(ctx context.Context, thing agent.Thing, streams []*agent
 // Publish implements agent.City. A batch that is too large for one pack is
 // sent as several at a time.
 func (c *city) Publish(ctx context.Context, batch agent.Batch) error {
-	e := encoder{thing: c.thing, epoch: batch.Epoch}
+	if len(batch.Observations) == 0 {
+		return nil
+	}
+	return uplink.Bisect(batch.Observations, func(obs []agent.Observation) error {
+		return c.publish(ctx, agent.Batch{Epoch: batch.Epoch, Observations: obs})
+	})
+}
+
+func (c *city) publish(ctx context.Context, batch agent.Batch) error {
+	e := encoder{thing: c.thing, epoch: batch.Epoch, cbor: c.cbor}
 	var packs []*pack
 	for rest := batch.Observations; len(rest) > 0; {
 		p := newPack()
@@ -47,7 +52,7 @@ func (c *city) Publish(ctx context.Context, batch agent.Batch) error {
 		p.bytes, n = e.appendPack(p.bytes[:0], rest)
 		rest = rest[n:]
 		if len(p.bytes) > 0 {
-			packs = append(packs, p)
+			packs = append(packs, c.compressed(p))
 		}
 	}
 	if err := c.send(ctx, packs); err != nil {
@@ -57,6 +62,16 @@ func (c *city) Publish(ctx context.Context, batch agent.Batch) error {
 		return &agent.RefusedError{Refused: e.refused}
 	}
 	return nil
+}
+
+func (c *city) compressed(p *pack) *pack {
+	if c.compress == nil {
+		return p
+	}
+	small := newPack()
+	small.bytes = c.compress(small.bytes[:0], p.bytes)
+	p.free()
+	return small
 }
 
 // send publishes packs and waits for all acknowledgements.

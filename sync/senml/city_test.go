@@ -79,7 +79,7 @@ func TestPublishOutcomes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fakeLink{errs: tt.errs}
-			c := &city{f, "lamp-042"}
+			c := &city{link: f, thing: "lamp-042"}
 
 			err := c.Publish(t.Context(), batch(tt.n))
 
@@ -95,7 +95,7 @@ func TestPublishOutcomes(t *testing.T) {
 
 func TestPublishRefuses(t *testing.T) {
 	f := &fakeLink{}
-	c := &city{f, "lamp-042"}
+	c := &city{link: f, thing: "lamp-042"}
 	b := batch(3)
 	b.Observations[1].Value = math.NaN()
 
@@ -116,7 +116,7 @@ func TestPublishRefuses(t *testing.T) {
 // A payload whose fate is not known may still be read: it is not used again.
 func TestPayloadOfAFailureIsLeftAlone(t *testing.T) {
 	h := &holder{}
-	c := &city{h, "lamp-042"}
+	c := &city{link: h, thing: "lamp-042"}
 	require.Error(t, c.Publish(t.Context(), batch(3)))
 	before := string(h.held)
 	other := batch(3)
@@ -147,7 +147,7 @@ func (h *holder) Publish(_ context.Context, _ string, payload []byte, _ bool) er
 
 func TestNotify(t *testing.T) {
 	f := &fakeLink{errs: []error{nil, errors.New("reset")}}
-	c := &city{f, "lamp-042"}
+	c := &city{link: f, thing: "lamp-042"}
 	told := []agent.Notice{
 		{ID: 1, Kind: agent.NoticeLoss, Time: when, Epoch: 0xabc, From: 3, To: 9, Ranges: []agent.Range{{From: 3, To: 4}, {From: 9, To: 9}}, Count: 3, Cause: "disk full"},
 		{Kind: agent.NoticeHeartbeat, Time: when, Epoch: 0xabc, Heartbeat: &agent.Heartbeat{Version: "1", AcceptedTo: 10, Since: 1, Waiting: 2}},
@@ -167,7 +167,7 @@ func TestNotify(t *testing.T) {
 
 func TestAnnounce(t *testing.T) {
 	f := &fakeLink{}
-	c := &city{f, "lamp-042"}
+	c := &city{link: f, thing: "lamp-042"}
 	thing := agent.Thing{ID: "lamp-042", Name: "Lamp post 42, Rue du Lac", Location: []float64{6.6323, 46.5197, 412}}
 
 	require.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{
@@ -214,7 +214,7 @@ func TestProtocol(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	c, err := p.Dial(t.Context(), uplink.Target{Thing: agent.Thing{ID: "lamp-042"}})
+	c, err := p.Dial(t.Context(), uplink.Target{Thing: agent.Thing{ID: "lamp-042"}, Ack: p.Acks[0]})
 	require.NoError(t, err)
 	require.NoError(t, c.Announce(t.Context(), agent.Thing{ID: "lamp-042"}, []*agent.Datastream{air}, nil))
 	require.NoError(t, c.Publish(t.Context(), batch(2500)))

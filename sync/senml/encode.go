@@ -20,7 +20,17 @@ const (
 type encoder struct {
 	thing   string // the thing of observations that name none
 	epoch   agent.Epoch
+	cbor    bool              // else JSON
 	refused map[uint64]string // reason by Seq
+}
+
+// A common is what the records of a pack have in common so far: what the next one
+// need not say. The zero value is that of an empty pack.
+type common struct {
+	thing string
+	epoch bool
+	milli int64  // the base time, in CBOR
+	seq   uint64 // of the record before, in CBOR
 }
 
 // appendPack appends one pack of observations from the front of obs to dst, and
@@ -28,7 +38,7 @@ type encoder struct {
 // it can: observations of one instant stay together. What cannot be said in
 // JSON is refused and left out; when that is all, nothing is appended.
 func (e *encoder) appendPack(dst []byte, obs []agent.Observation) ([]byte, int) {
-	start, records, base := len(dst), 0, ""
+	start, records, b := len(dst), 0, common{}
 	cut, cutAt := start, 0 // where the last instant began
 	for i := range obs {
 		o := &obs[i]
@@ -40,20 +50,31 @@ func (e *encoder) appendPack(dst []byte, obs []agent.Observation) ([]byte, int) 
 			cut, cutAt = len(dst), i
 		}
 		before := len(dst)
-		dst, base = e.appendRecord(dst, o, base)
+		if e.cbor {
+			dst = e.appendCBOR(dst, o, &b)
+		} else {
+			dst = e.appendRecord(dst, o, &b)
+		}
 		records++
 		if records == 1 || records <= maxRecords && len(dst)-start < maxBytes {
 			continue
 		}
 		if cutAt > 0 {
-			return append(dst[:cut], ']'), cutAt
+			return e.end(dst[:cut]), cutAt
 		}
-		return append(dst[:before], ']'), i
+		return e.end(dst[:before]), i
 	}
 	if records == 0 {
 		return dst[:start], len(obs)
 	}
-	return append(dst, ']'), len(obs)
+	return e.end(dst), len(obs)
+}
+
+func (e *encoder) end(dst []byte) []byte {
+	if e.cbor {
+		return append(dst, cborBreak)
+	}
+	return append(dst, ']')
 }
 
 func (e *encoder) refuse(seq uint64, why string) {
@@ -76,26 +97,31 @@ func unsayable(o *agent.Observation) string {
 	return ""
 }
 
-// appendRecord appends one record. base is the thing of the base name that is
-// in force, "" at the start of a pack.
-func (e *encoder) appendRecord(dst []byte, o *agent.Observation, base string) ([]byte, string) {
-	ds := o.Datastream
-	thing := ds.Thing
-	if thing == "" {
-		thing = e.thing
+// thingOf returns the thing that an observation is of.
+func (e *encoder) thingOf(o *agent.Observation) string {
+	if o.Datastream.Thing == "" {
+		return e.thing
 	}
-	if base == "" {
+	return o.Datastream.Thing
+}
+
+// appendRecord appends one record in JSON.
+func (e *encoder) appendRecord(dst []byte, o *agent.Observation, b *common) []byte {
+	ds, thing := o.Datastream, e.thingOf(o)
+	if !b.epoch {
 		dst = append(dst, '[')
 	} else {
 		dst = append(dst, ',')
 	}
 	dst = append(dst, '{')
-	if thing != base {
+	if thing != b.thing {
 		dst = append(dst, `"bn":`...)
 		dst = appendString(dst, baseName(thing))
 		dst = append(dst, ',')
+		b.thing = thing
 	}
-	if base == "" {
+	if !b.epoch {
+		b.epoch = true
 		dst = append(dst, `"epoch":"`...)
 		dst = appendHex(dst, uint64(e.epoch))
 		dst = append(dst, `",`...)
@@ -113,7 +139,7 @@ func (e *encoder) appendRecord(dst []byte, o *agent.Observation, base string) ([
 	dst = append(dst, `,"seq":`...)
 	dst = strconv.AppendUint(dst, o.Seq, 10)
 	dst = appendDoubt(dst, o)
-	return append(dst, '}'), thing
+	return append(dst, '}')
 }
 
 // appendDoubt appends what only some observations have.

@@ -1,4 +1,5 @@
-// Package senml sends observations as SenML JSON (RFC 8428) over MQTT.
+// Package senml sends observations as SenML (RFC 8428), in JSON or CBOR, over
+// MQTT or HTTP.
 //
 // A pack is a JSON array of records on lamppost/<thing id>/observations:
 //
@@ -12,7 +13,11 @@
 // window, boot and mono (seconds) while the clock is not trusted. Notices are
 // one JSON object each on lamppost/<thing id>/notices; retained messages on
 // …/status (online or offline) and …/announcement say how the gateway is and
-// what it observes.
+// what it observes. Over HTTP the same is posted, and what is retained is put, to
+// these paths after the URL.
+//
+// In CBOR a record leaves out what follows from the one before: its time is the
+// base time, and without a seq it has the next one.
 package senml
 
 import (
@@ -26,18 +31,13 @@ import (
 	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
-// Protocol sends SenML packs to an MQTT broker.
+// Protocol sends SenML packs to an MQTT broker or an HTTP server.
 var Protocol = uplink.New(uplink.Protocol{
 	Name:      "senml",
-	Summary:   "SenML JSON over MQTT",
+	Summary:   "SenML packs, JSON or CBOR, over MQTT or HTTP",
 	Reference: "https://www.rfc-editor.org/rfc/rfc8428",
-	Acks:      []agent.Ack{agent.AckBroker},
-}, Settings{}, dial)
-
-// Settings are the keys of a city with protocol = "senml".
-type Settings struct {
-	mqttlink.Settings
-}
+	Acks:      []agent.Ack{agent.AckStored, agent.AckBroker, agent.AckSent},
+}, Settings{Format: "json", Compression: "none"}, dial)
 
 // Topics of a thing, after "lamppost/<thing id>/".
 const (
@@ -52,22 +52,16 @@ func topic(thing, kind string) string { return "lamppost/" + thing + "/" + kind 
 // baseName is what the names of a thing's observations begin with.
 func baseName(thing string) string { return "urn:dev:ops:lamppost-" + thing + ":" }
 
-// dial connects to the broker as a thing, whose id is the client id too.
+// dial connects to a city.
 func dial(ctx context.Context, s Settings, target uplink.Target) (agent.City, error) {
-	thing := target.Thing
-	if err := checkID(thing.ID); err != nil {
+	if err := checkID(target.Thing.ID); err != nil {
 		return nil, err
 	}
-	link, err := mqttlink.Connect(ctx, s.Settings, mqttlink.Options{
-		ClientID:     thing.ID,
-		WillTopic:    topic(thing.ID, status),
-		WillPayload:  []byte("offline"),
-		BirthPayload: []byte("online"),
-	})
+	l, err := open(ctx, s, target)
 	if err != nil {
 		return nil, err
 	}
-	return &city{link: link, thing: thing.ID}, nil
+	return &city{link: l, thing: target.Thing.ID, cbor: s.Format == "cbor", compress: compressors[s.Compression]}, nil
 }
 
 // checkID makes sure that an id is one level of a topic.

@@ -1,18 +1,12 @@
 package senml
 
-import "github.com/lamppost-city/lamppost/agent"
+import (
+	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/vocabulary"
+)
 
-// registered holds the UCUM codes that the SenML units registry (RFC 8428,
-// 12.1, and RFC 8798) writes another way. All others are sent as they are.
-var registered = map[string]string{
-	"L":     "l",
-	"[ppm]": "ppm",
-	"[pH]":  "pH",
-	"kW.h":  "kWh",
-	"W.h":   "Wh",
-}
-
-// unitOf returns the SenML unit of a property, or "" when it has none.
+// unitOf returns the SenML unit of a property, or "" when it has none. One that
+// the vocabulary does not know is sent as it is, in UCUM.
 func unitOf(p agent.Property) string {
 	switch p.Unit {
 	case "1":
@@ -28,8 +22,8 @@ func unitOf(p agent.Property) string {
 	case "Cel", "hPa", "Hz", "uT", "lx", "V", "m/s":
 		return p.Unit // the common ones need no look-up
 	}
-	if u, ok := registered[p.Unit]; ok {
-		return u
+	if u, ok := vocabulary.UnitOf(p.Unit); ok {
+		return u.SenML
 	}
 	return p.Unit
 }

@@ -54,13 +54,13 @@ func New[S any](p Protocol, defaults S, dial func(context.Context, S, Target) (a
 		if err := decode(&settings); err != nil {
 			return c, err
 		}
+		if v, ok := any(settings).(interface{ Acks() []agent.Ack }); ok {
+			c.Acks = v.Acks()
+		}
 		if v, ok := any(settings).(interface{ Validate() error }); ok {
 			if err := v.Validate(); err != nil {
 				return c, err
 			}
-		}
-		if v, ok := any(settings).(interface{ Acks() []agent.Ack }); ok {
-			c.Acks = v.Acks()
 		}
 		if v, ok := any(settings).(interface {
 			Check(agent.Thing, []agent.Property) error

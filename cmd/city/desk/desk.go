@@ -38,6 +38,10 @@ type Platform struct {
 	// Open returns the two ways in, or nil for one there is not. The book has
 	// what was saved before.
 	Open func(*Book) (Receiver, http.Handler, error)
+
+	// Configure returns what a gateway's configuration has in [[city]] to reach
+	// the city, in TOML; files that it names are put into dir. Nil is a url.
+	Configure func(c *City, dir string) (string, error)
 }
 
 // A Receiver takes what is published to a city, before the broker acknowledges
@@ -131,6 +135,15 @@ func (c *City) URL() string {
 		return "mqtt://" + c.Addr()
 	}
 	return "http://" + c.HTTPAddr()
+}
+
+// Configuration returns what a gateway's configuration has in [[city]] for this
+// city, in TOML. Files that it names are put into dir.
+func (c *City) Configuration(dir string) (string, error) {
+	if c.o.Platform.Configure != nil {
+		return c.o.Platform.Configure(c, dir)
+	}
+	return fmt.Sprintf("protocol = %q\nurl = %q\n", c.o.Platform.Name, c.URL()), nil
 }
 
 // Away lets the city vanish as if its power was cut: nobody can connect, and

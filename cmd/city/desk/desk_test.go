@@ -50,7 +50,7 @@ func gateway(t testing.TB, c *desk.City, change func(*senml.Settings)) (agent.Ci
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	return p.Dial(ctx, uplink.Target{Thing: agent.Thing{ID: "lamp-042"}})
+	return p.Dial(ctx, uplink.Target{Thing: agent.Thing{ID: "lamp-042"}, Ack: p.Acks[0]})
 }
 
 func connected(t testing.TB, c *desk.City) agent.City {

@@ -8,29 +8,42 @@ import (
 )
 
 // SenML is a broker for packs on lamppost/<thing>/observations and notices on
-// lamppost/<thing>/notices.
-var SenML = Platform{Name: "senml", Open: func(b *Book) (Receiver, http.Handler, error) { return b.receiveSenML, nil, nil }}
+// lamppost/<thing>/notices, and a server for the same as paths.
+var SenML = Platform{Name: "senml", Open: func(b *Book) (Receiver, http.Handler, error) {
+	return b.receiveSenML, http.HandlerFunc(b.serveSenML), nil
+}}
 
 // receiveSenML counts a message. What is no pack or notice is logged and counts
 // for nothing, which the books will show.
 func (b *Book) receiveSenML(m Message) error {
-	rest, ok := strings.CutPrefix(m.Topic, "lamppost/")
+	err := b.takeSenML(m.Topic, m.Payload)
+	if errors.Is(err, errMalformed) {
+		b.log.Warn("message not understood", "topic", m.Topic, "err", err)
+		return nil
+	}
+	return err
+}
+
+func (b *Book) takeSenML(topic string, payload []byte) error {
+	rest, ok := strings.CutPrefix(topic, "lamppost/")
 	if !ok {
 		return nil
 	}
 	thing, kind, _ := strings.Cut(rest, "/")
-	var err error
 	switch kind {
 	case "observations":
-		err = b.receivePack(m.Payload)
+		pack, err := expand(payload)
+		if err != nil {
+			return err
+		}
+		if len(pack) > 0 && pack[0]>>5 == 4 { // an array of CBOR
+			return b.receiveCBOR(pack)
+		}
+		return b.receivePack(pack)
 	case "notices":
-		err = b.receiveNotice(thing, m.Payload)
+		return b.receiveNotice(thing, payload)
 	}
-	if errors.Is(err, errMalformed) {
-		b.log.Warn("message not understood", "thing", thing, "topic", m.Topic, "err", err)
-		return nil
-	}
-	return err
+	return nil
 }
 
 // errMalformed is in the chain of an error that is the sender's.

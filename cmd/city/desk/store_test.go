@@ -41,7 +41,7 @@ func TestDiskThatTakesNothing(t *testing.T) {
 			return g.Notify(ctx, []agent.Notice{{ID: 1, Kind: agent.NoticeLoss, Epoch: 1}})
 		},
 	} {
-		g, err := p.Dial(ctx, uplink.Target{Thing: agent.Thing{ID: "lamp-042"}})
+		g, err := p.Dial(ctx, uplink.Target{Thing: agent.Thing{ID: "lamp-042"}, Ack: p.Acks[0]})
 		require.NoError(t, err)
 
 		err = send(g)

@@ -1,0 +1,26 @@
+// Package platforms lists what a city on the desk can understand.
+package platforms
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lamppost-city/lamppost/cmd/city/desk"
+)
+
+// All are the platforms, by the names of the protocols.
+var All = []desk.Platform{
+	desk.SenML,
+}
+
+// Find returns a platform by its name.
+func Find(name string) (desk.Platform, error) {
+	var names []string
+	for _, p := range All {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	return desk.Platform{}, fmt.Errorf("unknown protocol %q: want %s", name, strings.Join(names, ", "))
+}
