@@ -66,9 +66,16 @@ func freePort(t *testing.T) int {
 // second, and one city.
 func gatewayConfig(t *testing.T, dir, address string, n int, cityKeys ...string) string {
 	t.Helper()
+	return gatewayWith(t, dir, n, fmt.Sprintf("[[city]]\nname = \"platform\"\nprotocol = \"senml\"\nurl = \"mqtt://%s\"\n%s\n", address, strings.Join(cityKeys, "\n")))
+}
+
+// gatewayWith is likewise, with these tables of cities.
+func gatewayWith(t *testing.T, dir string, n int, cities string) string {
+	t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "board = \"sim\"\n[thing]\nid = \"lamp-042\"\n[buffer]\ndir = \"buffer\"\nmin_free = 1\ncommit_every = \"100ms\"\n")
-	fmt.Fprintf(&b, "[[city]]\nname = \"platform\"\nprotocol = \"senml\"\nurl = \"mqtt://%s\"\n%s\n", address, strings.Join(cityKeys, "\n"))
+	b.WriteString("board = \"sim\"\n[thing]\nid = \"lamp-042\"\nname = \"Lamp post 42\"\nlocation = [6.6323, 46.5197]\n")
+	b.WriteString("[buffer]\ndir = \"buffer\"\nmin_free = 1\ncommit_every = \"100ms\"\n")
+	b.WriteString(cities)
 	for i := range n {
 		fmt.Fprintf(&b, "[[sensor]]\nname = \"air-%d\"\ndriver = \"sht4x\"\nbus = \"%d\"\nevery = \"1s\"\nphase = \"%dms\"\n", i, i, i*1000/n)
 	}

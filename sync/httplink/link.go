@@ -3,9 +3,11 @@ package httplink
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
@@ -44,12 +46,27 @@ func Open(s Settings) (*Link, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.TLSClientConfig = config
+		t.TLSClientConfig = config // for servers behind a proxy
+		t.DialTLSContext = s.dialTLS
 	}
 	l := &Link{settings: s, base: strings.TrimRight(s.URL, "/")}
 	// A redirect would carry what is sent to another place.
 	l.client = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return l, nil
+}
+
+// dialTLS connects with the certificates as they are now: a link lives for
+// months.
+func (s Settings) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	config, err := s.credentials().TLS(host)
+	if err != nil {
+		return nil, err
+	}
+	return (&tls.Dialer{Config: config}).DialContext(ctx, network, address)
 }
 
 // A Request is what to ask.

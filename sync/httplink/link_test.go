@@ -2,10 +2,15 @@ package httplink
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -248,4 +253,51 @@ func TestValidate(t *testing.T) {
 			assert.Equal(t, 0, strings.Count(err.Error(), "\n"), "one mistake, one line: %v", err)
 		})
 	}
+}
+
+// A gateway's certificate is renewed while a link lives.
+func TestRenewedCertificate(t *testing.T) {
+	pair := func(serial int64) (cert, key []byte, parsed *x509.Certificate) {
+		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		require.NoError(t, err)
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+			IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, &k.PublicKey, k)
+		require.NoError(t, err)
+		parsed, err = x509.ParseCertificate(der)
+		require.NoError(t, err)
+		kder, err := x509.MarshalPKCS8PrivateKey(k)
+		require.NoError(t, err)
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: kder}), parsed
+	}
+	cert, key, first := pair(1)
+	cert2, key2, second := pair(2)
+	var serial atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		serial.Store(r.TLS.PeerCertificates[0].SerialNumber.Int64())
+	}))
+	pool := x509.NewCertPool()
+	pool.AddCert(first)
+	pool.AddCert(second)
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS13, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	server.StartTLS()
+	defer server.Close()
+	s := Settings{
+		URL: server.URL, CertFile: write(t, string(cert)), KeyFile: write(t, string(key)),
+		CAFile: write(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))),
+	}
+	l := open(t, s)
+	_, err := l.Do(t.Context(), Request{Method: "GET", Path: "/"})
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, serial.Load())
+	require.NoError(t, os.WriteFile(s.CertFile, cert2, 0o600))
+	require.NoError(t, os.WriteFile(s.KeyFile, key2, 0o600))
+	server.CloseClientConnections()
+	require.Eventually(t, func() bool {
+		_, err := l.Do(t.Context(), Request{Method: "GET", Path: "/"})
+		return err == nil && serial.Load() == 2
+	}, 5*time.Second, 10*time.Millisecond)
 }

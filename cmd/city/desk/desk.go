@@ -40,8 +40,23 @@ type Platform struct {
 	Open func(*Book) (Receiver, http.Handler, error)
 
 	// Configure returns what a gateway's configuration has in [[city]] to reach
-	// the city, in TOML; files that it names are put into dir. Nil is a url.
-	Configure func(c *City, dir string) (string, error)
+	// such a city at these addresses, in TOML; files that it names are put into
+	// dir. Nil is the protocol and a url.
+	Configure func(mqtt, http, dir string) (string, error)
+}
+
+// Configuration returns what a gateway's configuration has in [[city]] for such
+// a city at these addresses, in TOML; one that it does not speak is "". Files that
+// it names are put into dir.
+func (p Platform) Configuration(mqtt, http, dir string) (string, error) {
+	if p.Configure != nil {
+		return p.Configure(mqtt, http, dir)
+	}
+	url := "http://" + http
+	if mqtt != "" {
+		url = "mqtt://" + mqtt
+	}
+	return fmt.Sprintf("protocol = %q\nurl = %q\n", p.Name, url), nil
 }
 
 // A Receiver takes what is published to a city, before the broker acknowledges
@@ -137,13 +152,9 @@ func (c *City) URL() string {
 	return "http://" + c.HTTPAddr()
 }
 
-// Configuration returns what a gateway's configuration has in [[city]] for this
-// city, in TOML. Files that it names are put into dir.
+// Configuration is that of the platform, for this city.
 func (c *City) Configuration(dir string) (string, error) {
-	if c.o.Platform.Configure != nil {
-		return c.o.Platform.Configure(c, dir)
-	}
-	return fmt.Sprintf("protocol = %q\nurl = %q\n", c.o.Platform.Name, c.URL()), nil
+	return c.o.Platform.Configuration(c.Addr(), c.HTTPAddr(), dir)
 }
 
 // Away lets the city vanish as if its power was cut: nobody can connect, and
