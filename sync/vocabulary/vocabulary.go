@@ -2,7 +2,11 @@
 // Lamppost observes: one table of units and one of properties.
 package vocabulary
 
-import "github.com/lamppost-city/lamppost/agent"
+import (
+	"strings"
+
+	"github.com/lamppost-city/lamppost/agent"
+)
 
 // A Unit is one unit in the words of several vocabularies.
 type Unit struct {
@@ -44,13 +48,19 @@ const (
 const NumValue = "numValue"
 
 // Of returns the term of a property, and whether there is one: its name and its
-// unit are both known. Quantity has the unit that the configuration gives.
+// unit are both known. Quantity has the unit that the configuration gives. What
+// follows a dot says how it was made: airTemperature.max is that of a window.
 func Of(p agent.Property) (Term, bool) {
-	t, ok := byName[p.Name]
+	name, made, derived := strings.Cut(p.Name, ".")
+	t, ok := byName[name]
 	if !ok {
 		return Term{}, false
 	}
 	t.Property = p
+	if derived {
+		t.Title += " (" + made + ")"
+		t.Model, t.Attribute, t.Scale = "", "", 0 // no model has a place for it
+	}
 	if t.Unit, ok = units[p.Unit]; !ok {
 		return Term{}, false
 	}

@@ -101,6 +101,14 @@ func TestOf(t *testing.T) {
 	_, ok = Of(agent.Property{Name: "happiness", Unit: "1"})
 	assert.False(t, ok)
 
+	highest, ok := Of(agent.Property{Name: "relativeHumidity.max", Unit: "%"})
+	require.True(t, ok, "what a window or thinning makes")
+	assert.Equal(t, "Relative humidity (max)", highest.Title)
+	assert.Equal(t, DeviceMeasurement, highest.Model)
+	assert.Equal(t, 1.0, highest.Scale)
+	_, ok = Of(agent.Property{Name: "happiness.max", Unit: "1"})
+	assert.False(t, ok)
+
 	open, _ := Of(agent.Open)
 	assert.Empty(t, open.Unit.SenML)
 	assert.EqualValues(t, SparkplugBoolean, SparkplugType(agent.Open.Kind))
