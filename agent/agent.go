@@ -20,8 +20,11 @@ type SensorConfig struct {
 	Quality Quality       // what every observation of it has, for example Simulated
 	Sensor  Sensor
 
-	// Streams are the datastreams the sensor may give results for; Name, Sensor,
-	// Driver and Thing are filled in by the agent.
+	// Process is what its results go through, or nil.
+	Process Processor
+
+	// Streams are the datastreams there may be results for, after Process; Name,
+	// Sensor, Driver and Thing are filled in by the agent.
 	Streams []Datastream
 }
 
@@ -157,13 +160,8 @@ func (a *Agent) Observe(ctx context.Context, name string) ([]Observation, error)
 }
 
 // instants groups results by their time, oldest first: each group is recorded
-// as one. Results without a time are of the moment of the call.
-func instants(results []Result, called time.Time) [][]Result {
-	for i := range results {
-		if results[i].Time.IsZero() {
-			results[i].Time = called
-		}
-	}
+// as one.
+func instants(results []Result) [][]Result {
 	slices.SortStableFunc(results, func(x, y Result) int { return x.Time.Compare(y.Time) })
 	var groups [][]Result
 	for i, r := range results {

@@ -157,7 +157,7 @@ func TestObserveNow(t *testing.T) {
 func TestInstants(t *testing.T) {
 	now := time.Now()
 	early := now.Add(-time.Second)
-	got := instants([]Result{{Value: 1}, {Value: 2, Time: early}, {Value: 3}, {Value: 4, Time: early}}, now)
+	got := instants([]Result{{Value: 1, Time: now}, {Value: 2, Time: early}, {Value: 3, Time: now}, {Value: 4, Time: early}})
 	require.Len(t, got, 2)
 	assert.Equal(t, []float64{2, 4}, []float64{got[0][0].Value, got[0][1].Value})
 	assert.Equal(t, []float64{1, 3}, []float64{got[1][0].Value, got[1][1].Value})

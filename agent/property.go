@@ -38,6 +38,10 @@ var (
 	AirTemperature      = Property{"airTemperature", "Cel", Measurement}
 	RelativeHumidity    = Property{"relativeHumidity", "%", Measurement}
 	AtmosphericPressure = Property{"atmosphericPressure", "hPa", Measurement}
+	// DewPoint is the temperature to which the air must cool for dew.
+	DewPoint = Property{"dewPoint", "Cel", Measurement}
+	// SeaLevelPressure is the atmospheric pressure reduced to sea level.
+	SeaLevelPressure = Property{"seaLevelPressure", "hPa", Measurement}
 	// PartTemperature is that of a chip or of something a probe touches; it says
 	// little about the air.
 	PartTemperature = Property{"partTemperature", "Cel", Measurement}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -125,6 +126,10 @@ func (r *runner) stop(ctx context.Context) {
 	if (counts || wakes) && r.failures == 0 && r.known {
 		_, _ = r.observe(context.WithoutCancel(ctx), lastTimeout) // noted as any other
 	}
+	if r.c.Process != nil {
+		held, _ := r.declared(r.c.Process.Flush(nil)) // a bug that was told before
+		_, _ = r.recordAll(held)                      // logged there
+	}
 	if err := r.c.Sensor.Close(); err != nil {
 		r.a.Log.Warn("sensor does not close", "sensor", r.c.Name, "err", err)
 	}
@@ -138,35 +143,62 @@ func (r *runner) observe(ctx context.Context, timeout time.Duration) ([]Observat
 	observing, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	results, err := r.c.Sensor.Observe(observing, r.results[:0])
+	results, wrong := r.check(results, called)
+	err = errors.Join(err, wrong)
+	if r.c.Process != nil {
+		results = r.c.Process.Process(results)
+	}
 	r.results = results
-	results, wrong := r.check(results)
+	results, wrong = r.declared(results)
 	err = errors.Join(err, wrong)
 	if err != nil && len(results) == 0 && ctx.Err() != nil {
 		return nil, err // the agent stops: this says nothing about the sensor
 	}
-	var all []Observation
-	for _, group := range instants(results, called) {
-		obs := make([]Observation, 0, len(group))
-		for _, x := range group {
-			obs = append(obs, r.observation(x))
-		}
-		if failed := r.record(obs); failed != nil {
-			return all, errors.Join(err, failed)
-		}
-		all = append(all, obs...)
+	all, failed := r.recordAll(results)
+	if failed != nil {
+		return all, errors.Join(err, failed)
 	}
 	r.note(called, err)
 	return all, err
 }
 
-// check takes out what no driver may give.
-func (r *runner) check(results []Result) ([]Result, error) {
+// declared takes out what has no datastream.
+func (r *runner) declared(results []Result) (known []Result, err error) {
+	known = slices.DeleteFunc(results, func(x Result) bool {
+		if r.streams[x.Property] != nil {
+			return false
+		}
+		err = errors.Join(err, fmt.Errorf("bug: driver %s gives an unknown property %q", r.c.Driver, x.Property.Name))
+		return true
+	})
+	return known, err
+}
+
+// recordAll records results, those of one instant together.
+func (r *runner) recordAll(results []Result) (all []Observation, err error) {
+	for _, group := range instants(results) {
+		obs := make([]Observation, 0, len(group))
+		for _, x := range group {
+			obs = append(obs, r.observation(x))
+		}
+		if failed := r.record(obs); failed != nil {
+			return all, failed
+		}
+		all = append(all, obs...)
+	}
+	return all, nil
+}
+
+// check takes out what no driver may give. Results without a time are of the
+// moment of the call.
+func (r *runner) check(results []Result, called time.Time) ([]Result, error) {
 	var err error
 	good := results[:0]
 	for _, x := range results {
+		if x.Time.IsZero() {
+			x.Time = called
+		}
 		switch {
-		case r.streams[x.Property] == nil:
-			err = errors.Join(err, fmt.Errorf("bug: driver %s gives an unknown property %q", r.c.Driver, x.Property.Name))
 		case math.IsNaN(x.Value) || math.IsInf(x.Value, 0):
 			err = errors.Join(err, fmt.Errorf("bug: driver %s gives %v as %s", r.c.Driver, x.Value, x.Property.Name))
 		default:

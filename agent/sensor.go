@@ -38,6 +38,17 @@ type Resumer interface {
 	Resume(property Property, total float64)
 }
 
+// A Processor makes of what a sensor says what is recorded. It is called from
+// one goroutine at a time.
+type Processor interface {
+	// Process changes the results of one reading, which have their times, in
+	// place and returns those that are recorded.
+	Process(rs []Result) []Result
+
+	// Flush appends what it holds back, when the sensor is read no more.
+	Flush(rs []Result) []Result
+}
+
 // A Result is a value from a sensor, before it has a Seq.
 type Result struct {
 	Property Property

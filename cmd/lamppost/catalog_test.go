@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lamppost-city/lamppost/agent/process"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -30,6 +31,9 @@ func TestCatalog(t *testing.T) {
 		assert.Falsef(t, names[d.Name], "two drivers are named %s", d.Name)
 		names[d.Name] = true
 		documented(t, d.Name, reflect.TypeOf(d.Defaults()))
+	}
+	for _, k := range process.Kinds {
+		documented(t, k.Name, reflect.TypeOf(k.Defaults()))
 	}
 	for _, p := range catalog.Protocols {
 		assert.NotEmpty(t, p.Acks, p.Name)

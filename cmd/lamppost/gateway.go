@@ -106,12 +106,9 @@ func sensorConfig(s config.Sensor, host drivers.Host, simulated bool) (agent.Sen
 	if simulated {
 		c.Quality = agent.Simulated
 	}
-	for _, o := range s.Observes {
-		class := o.Class
-		if s.Class != nil {
-			class = *s.Class
-		}
-		c.Streams = append(c.Streams, agent.Datastream{Property: o.Property, Resolution: o.Resolution, Class: class})
+	c.Streams = s.Streams
+	if len(s.Steps) > 0 {
+		c.Process = s.Steps
 	}
 	var err error
 	c.Sensor, err = s.Open(host)

@@ -6,14 +6,15 @@ import (
 	"io"
 	"strings"
 
+	"github.com/lamppost-city/lamppost/agent/process"
 	"github.com/spf13/cobra"
 )
 
 func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:       "list [drivers|boards|protocols]",
-		Short:     "list what this build can read, run on and report to",
-		ValidArgs: []string{"drivers", "boards", "protocols"},
+		Use:       "list [drivers|processes|boards|protocols]",
+		Short:     "list what this build can read, do, run on and report to",
+		ValidArgs: []string{"drivers", "processes", "boards", "protocols"},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)(cmd, args); err != nil {
 				return usageError{err}
@@ -57,6 +58,10 @@ func tables() []table {
 		}
 		drivers.rows = append(drivers.rows, []string{"`" + d.Name + "`", link(d.Summary, d.Datasheet), strings.Join(names, ", "), d.Every.String()})
 	}
+	processes := table{"processes", []string{"process", "does"}, nil}
+	for _, k := range process.Kinds {
+		processes.rows = append(processes.rows, []string{"`" + k.Name + "`", k.Summary})
+	}
 	boards := table{"boards", []string{"board", "runs on"}, nil}
 	for _, b := range catalog.Boards {
 		boards.rows = append(boards.rows, []string{"`" + b.Name + "`", b.Summary})
@@ -69,7 +74,7 @@ func tables() []table {
 		}
 		protocols.rows = append(protocols.rows, []string{"`" + p.Name + "`", link(p.Summary, p.Reference), strings.Join(acks, ", ")})
 	}
-	return []table{drivers, boards, protocols}
+	return []table{drivers, processes, boards, protocols}
 }
 
 func link(text, url string) string {

@@ -14,6 +14,8 @@ var byName = index(
 	term(agent.AirTemperature, "Air temperature", cf+"air_temperature", "temperature").in(WeatherObserved, "temperature"),
 	term(agent.RelativeHumidity, "Relative humidity", cf+"relative_humidity", "humidity").in(WeatherObserved, "relativeHumidity").scaled(0.01),
 	term(agent.AtmosphericPressure, "Atmospheric pressure", cf+"air_pressure", "atmosphericPressure").in(WeatherObserved, "atmosphericPressure"),
+	term(agent.DewPoint, "Dew point", cf+"dew_point_temperature", "temperature").in(WeatherObserved, "dewPoint"),
+	term(agent.SeaLevelPressure, "Pressure at sea level", cf+"air_pressure_at_mean_sea_level", "atmosphericPressure"),
 	term(agent.PartTemperature, "Temperature of a part", qudt+"Temperature", "temperature"),
 	term(agent.ProbeTemperature, "Temperature of a probe", qudt+"Temperature", "temperature"),
 	term(agent.MagneticX, "Magnetic flux density in x", qudt+"MagneticFluxDensity", ""),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/agent/process"
 	"github.com/lamppost-city/lamppost/boards"
 	"github.com/lamppost-city/lamppost/drivers"
 	"github.com/lamppost-city/lamppost/sync/uplink"
@@ -58,8 +59,10 @@ type Sensor struct {
 	Driver string
 	Every  time.Duration
 	Phase  time.Duration
-	Class  *agent.Class // of all its datastreams, or nil for the driver's own
 	drivers.Configured
+
+	Steps   process.Chain      // what its results go through
+	Streams []agent.Datastream // property, resolution and class of what comes out
 }
 
 // City is a [[city]] table.
@@ -85,6 +88,14 @@ type sensorKeys struct {
 	Every  time.Duration `doc:"the interval; on the minute for \"1m\""`
 	Phase  time.Duration `doc:"shifts the interval's grid"`
 	Class  string        `doc:"alarm, telemetry or diagnostic"`
+
+	Process []map[string]any `doc:"[[sensor.process]] tables: what is made of the values, in this order"`
+}
+
+// processKeys are the keys of every [[sensor.process]] table; its kind has others.
+type processKeys struct {
+	Kind     string `doc:"what is done: see lamppost list processes"`
+	Property string `doc:"to the values of which property"`
 }
 
 // cityKeys are the keys of every city; its protocol has others.

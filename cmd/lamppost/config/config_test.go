@@ -76,7 +76,9 @@ func TestParse(t *testing.T) {
 	air, rain := c.Sensors[0], c.Sensors[1]
 	assert.Equal(t, 30*time.Second, air.Every)
 	assert.Equal(t, 5*time.Second, air.Phase)
-	assert.Equal(t, agent.Diagnostic, *air.Class)
+	for _, ds := range air.Streams {
+		assert.Equal(t, agent.Diagnostic, ds.Class)
+	}
 	assert.EqualValues(t, 0x45, air.Settings.(sht4x.Settings).Address)
 	assert.Equal(t, time.Minute, rain.Every, "the driver's own")
 	assert.Equal(t, pulse.Settings{Pin: "GPIO17", Edge: "falling", Pull: "up", Debounce: 20 * time.Millisecond, PerPulse: 0.2, Unit: "1"}, rain.Settings)

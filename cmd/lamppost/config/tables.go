@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/agent/process"
 	"github.com/lamppost-city/lamppost/drivers"
 	"github.com/lamppost-city/lamppost/sync/uplink"
 )
@@ -33,13 +34,58 @@ func (c *Config) sensors(d *decoder, tables []map[string]any, catalog Catalog) {
 			d.mistakes(at, err)
 		}
 		c.interval(d, at, &s)
-		if keys.Class != "" {
-			class, err := agent.ParseClass(keys.Class)
-			d.mistakes(at.key("class"), err)
-			s.Class = &class
+		s.streams(d, at, keys.Class)
+		for k, table := range keys.Process {
+			s.process(d, at.element("process", k), table)
 		}
 		c.Sensors = append(c.Sensors, s)
 		d.sharing(at, table, s.Settings)
+	}
+}
+
+// streams fills in what the driver observes, in the class that is configured.
+func (s *Sensor) streams(d *decoder, at place, class string) {
+	for _, o := range s.Observes {
+		ds := agent.Datastream{Property: o.Property, Resolution: o.Resolution, Class: o.Class}
+		if class != "" {
+			var err error
+			ds.Class, err = agent.ParseClass(class)
+			if err != nil {
+				d.mistakes(at.key("class"), err)
+				return
+			}
+		}
+		s.Streams = append(s.Streams, ds)
+	}
+}
+
+// process adds a step.
+func (s *Sensor) process(d *decoder, at place, table map[string]any) {
+	var keys processKeys
+	rest := d.part(at, table, &keys)
+	i := slices.IndexFunc(process.Kinds, func(k process.Kind) bool { return k.Name == keys.Kind })
+	if i < 0 {
+		var names []string
+		for _, k := range process.Kinds {
+			names = append(names, k.Name)
+		}
+		d.mistake(at.key("kind"), "process: unknown kind %q%s", keys.Kind, instead(keys.Kind, names))
+		return
+	}
+	configured, err := process.Kinds[i].Configure(func(into any) error { return d.rest(at, rest, &keys, into) })
+	if err == nil && len(s.Streams) > 0 {
+		var (
+			step    process.Step
+			streams []agent.Datastream
+		)
+		if step, streams, err = configured.Plan(keys.Property, s.Streams, s.Every); err == nil {
+			s.Steps, s.Streams = append(s.Steps, step), streams
+		}
+	}
+	if err != nil {
+		for text := range strings.SplitSeq(err.Error(), "\n") {
+			d.mistake(at, "%s: %s", keys.Kind, text)
+		}
 	}
 }
 
@@ -93,7 +139,7 @@ func (c *Config) cities(d *decoder, tables []map[string]any, catalog Catalog) {
 // observed returns all properties that are observed, each once.
 func (c *Config) observed() (all []agent.Property) {
 	for _, s := range c.Sensors {
-		for _, o := range s.Observes {
+		for _, o := range s.Streams {
 			if !slices.Contains(all, o.Property) {
 				all = append(all, o.Property)
 			}
