@@ -12,7 +12,8 @@ const (
 	// NoticeWindow follows an unclean stop: these Seqs may be delivered, lost or
 	// never assigned. They were never accepted, unless the city has them.
 	NoticeWindow NoticeKind = "window"
-	// NoticeClock gives the offset between what was sent and the true time of a boot.
+	// NoticeClock says when a boot began whose observations were sent with times
+	// that nobody vouched for: their true time is Start plus their mono.
 	NoticeClock NoticeKind = "clock"
 	// NoticeHeartbeat says that the gateway lives, and how its books stand.
 	NoticeHeartbeat NoticeKind = "heartbeat"
@@ -33,6 +34,9 @@ type Notice struct {
 	Cause       string     `json:"cause,omitempty"`
 	Datastreams []string   `json:"datastreams,omitempty"`
 	Cities      []string   `json:"cities,omitempty"` // the cities that lacked them; none means all
+	Boot        uint32     `json:"boot,omitempty"`   // of a clock notice
+	Start       time.Time  `json:"start,omitzero"`   // when CLOCK_MONOTONIC was zero in that boot
+	Bound       float64    `json:"bound,omitempty"`  // seconds by which that may be wrong, either way
 	Heartbeat   *Heartbeat `json:"heartbeat,omitempty"`
 }
 

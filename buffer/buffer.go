@@ -86,6 +86,8 @@ type Buffer struct {
 	first     bool            // there was none
 
 	next     uint64 // the next Seq
+	clocks   []clockState
+	heldFrom uint64 // Seqs from here on are kept back from the cities, or 0
 	flushed  uint64 // what is pending has a higher Seq
 	scratch  []row  // of the commit under way
 	tail     []row  // in memory, in Seq order: all that is pending, and some before

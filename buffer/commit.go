@@ -219,7 +219,7 @@ func (b *Buffer) stateAt(last uint64, clean bool) state {
 		s.Reserved += seqReserve
 	}
 	s.Assigned = b.assigned.between(1, last)
-	s.Totals = maps.Clone(b.totals)
+	s.Totals, s.Clocks = maps.Clone(b.totals), slices.Clone(b.clocks)
 	s.Cities = nil
 	for _, x := range b.cities {
 		// Of what comes after, the commit knows nothing yet.

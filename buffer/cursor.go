@@ -75,7 +75,7 @@ func (c *Cursor) Connected(lanes bool) {
 func (c *Cursor) Live(limit int) agent.Batch {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	batch := c.lane(c.live, c.b.sendable(), limit)
+	batch := c.lane(c.live, c.sendable(), limit)
 	if n := len(batch.Observations); n > 0 {
 		c.live = batch.Observations[n-1].Seq + 1
 	}
@@ -88,7 +88,7 @@ func (c *Cursor) Live(limit int) agent.Batch {
 func (c *Cursor) Backlog(limit int) agent.Batch {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	batch := c.lane(1, min(c.live-1, c.b.sendable()), limit)
+	batch := c.lane(1, min(c.live-1, c.sendable()), limit)
 	if len(batch.Observations) == 0 {
 		c.cached, c.rows = blockRef{}, nil // a block takes megabytes
 	}
@@ -111,11 +111,16 @@ func (c *Cursor) lane(from, end uint64, limit int) agent.Batch {
 }
 
 // sendable returns the last Seq that may be sent.
-func (b *Buffer) sendable() uint64 {
+func (c *Cursor) sendable() uint64 {
+	b := c.b
+	last := b.next - 1
 	if b.o.Strict {
-		return b.flushed
+		last = b.flushed
 	}
-	return b.next - 1
+	if b.heldFrom > 0 && c.s.Name != nobody {
+		last = min(last, b.heldFrom-1)
+	}
+	return last
 }
 
 // wanted returns the first Seqs from from to to that the city lacks and that
@@ -172,7 +177,7 @@ func (c *Cursor) take(from, to, end uint64, limit int) (batch agent.Batch, next 
 		rows = whole(rows, limit-len(batch.Observations), len(batch.Observations) == 0)
 		batch.Observations = slices.Grow(batch.Observations, len(rows))
 		for _, r := range rows {
-			batch.Observations = append(batch.Observations, r.Observation)
+			batch.Observations = append(batch.Observations, c.b.corrected(r.Observation))
 		}
 		if len(rows) == 0 || len(batch.Observations) >= limit {
 			break

@@ -58,6 +58,7 @@ type state struct {
 	Notice   uint64             `json:"notice"`           // the newest notice's id
 	Stream   uint32             `json:"stream,omitempty"` // new datastreams have an id above it
 	Home     string             `json:"home,omitempty"`   // of the journal
+	Clocks   []clockState       `json:"clocks,omitempty"` // of the newest boots, oldest first
 }
 
 type epochState struct {

@@ -41,7 +41,7 @@ func load(o Options, readOnly bool) (*Buffer, error) {
 		kick: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}),
 		streams: make(map[uint32]*agent.Datastream), byName: make(map[string]*agent.Datastream),
-		totals: maps.Clone(c.state.Totals), resumed: make(map[uint32]bool),
+		clocks: slices.Clone(c.state.Clocks), totals: maps.Clone(c.state.Totals), resumed: make(map[uint32]bool),
 		assigned: slices.Clone(c.state.Assigned), blocks: c.blocks, notices: c.notices,
 	}
 	b.numbers.reset()
@@ -122,6 +122,9 @@ func (b *Buffer) begin(c *content) {
 	}
 	if s.Boot == 0 || s.BootID != b.o.BootID || b.o.BootID == "" {
 		s.Boot++
+		if c.found && c.damaged {
+			s.Boot += 1 << 16 // of what is not found, the numbers may have been used
+		}
 		s.BootID = b.o.BootID
 	}
 	b.adopt(c.rebuilt)

@@ -53,6 +53,9 @@ func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
 		o.Value = agent.Round(o.Value, o.Datastream.Resolution)
 		b.stamp(o)
 		b.count(o, now)
+		if o.Boot != 0 && o.Boot == b.state.Boot {
+			b.clock().Unset = true
+		}
 		urgent = urgent || o.Datastream.Class == agent.Alarm
 	}
 	b.push(obs, now)
@@ -185,7 +188,7 @@ func (c *Cursor) Latest() []agent.Observation {
 	all := make([]agent.Observation, 0, len(c.b.newest))
 	for _, n := range c.b.newest {
 		if n.last.Seq > 0 {
-			all = append(all, n.last)
+			all = append(all, c.b.corrected(n.last))
 		}
 	}
 	slices.SortFunc(all, func(x, y agent.Observation) int { return cmp.Compare(x.Datastream.ID, y.Datastream.ID) })

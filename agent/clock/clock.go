@@ -5,6 +5,7 @@ package clock
 import (
 	"io/fs"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -18,9 +19,9 @@ type State uint8
 
 // The states.
 const (
-	Impossible State = iota // before this program was built
+	Impossible State = iota // before this program was built, or before a moment that is known to be past
 	Plausible               // nothing speaks against it, and nobody vouches for it
-	Trusted                 // the kernel or the time daemon says that it is set
+	Trusted                 // the kernel or the time daemon says that it is set, or it was set from a clock with a battery
 )
 
 // String returns the state's name.
@@ -54,17 +55,28 @@ const askEvery = time.Second
 type Clock struct {
 	boot  uint32
 	root  fs.FS
-	built time.Time
+	known time.Time
 
 	mu    sync.Mutex
 	state State
 	asked time.Time
+	zero  time.Time // what the wall clock shows for a CLOCK_MONOTONIC of zero
 }
 
-// New returns the clock of a boot, which is numbered from 1. root is the file
-// system, where time daemons leave their word.
-func New(boot uint32, root fs.FS) *Clock {
-	return &Clock{boot: boot, root: root, built: Built()}
+// New returns the clock of a boot, which is numbered from 1. known is a moment
+// that is known to be past, or the zero time. root is the file system, where time
+// daemons leave their word.
+func New(boot uint32, known time.Time, root fs.FS) *Clock {
+	return &Clock{boot: boot, root: root, known: known}
+}
+
+// Start returns when the CLOCK_MONOTONIC of this boot was zero, or the zero time
+// while the clock is not trusted.
+func (c *Clock) Start() time.Time {
+	if c.State() != Trusted {
+		return time.Time{}
+	}
+	return time.Now().Add(-Monotonic())
 }
 
 // State returns the clock's state, as of a second ago at most.
@@ -78,7 +90,7 @@ func (c *Clock) State() State {
 }
 
 func (c *Clock) ask(now time.Time) State {
-	if now.Before(c.built) {
+	if now.Before(Built()) {
 		return Impossible
 	}
 	if kernelSynchronized() {
@@ -86,6 +98,20 @@ func (c *Clock) ask(now time.Time) State {
 	}
 	// systemd-timesyncd makes this file when it has set the clock.
 	if _, err := fs.Stat(c.root, "run/systemd/timesync/synchronized"); err == nil {
+		return Trusted
+	}
+	// chronyd writes its drift only while it follows a source: in this boot, then.
+	begun := now.Add(-Monotonic())
+	for _, drift := range []string{"var/lib/chrony/chrony.drift", "var/lib/chrony/drift"} {
+		if info, err := fs.Stat(c.root, drift); err == nil && info.ModTime().After(begun) && !info.ModTime().After(now) {
+			return Trusted
+		}
+	}
+	if now.Before(c.known) {
+		return Impossible // unless somebody vouches for it: what was known may have been wrong
+	}
+	// The kernel set the clock from one with a battery, which shows a possible time.
+	if text, err := fs.ReadFile(c.root, "sys/class/rtc/rtc0/hctosys"); err == nil && strings.TrimSpace(string(text)) == "1" {
 		return Trusted
 	}
 	return Plausible
@@ -109,7 +135,25 @@ func (c *Clock) Stamp(t time.Time) (boot uint32, mono time.Duration, quality age
 	if c.State() == Trusted {
 		return 0, 0, 0
 	}
-	return c.boot, Monotonic() - time.Since(t), agent.ClockUnset
+	mono = Monotonic() - time.Since(t)
+	return c.boot, c.aligned(t, mono), agent.ClockUnset
+}
+
+// jitter is by how much two readings of the two clocks differ.
+const jitter = 2 * time.Millisecond
+
+// aligned returns mono so that it differs from the wall clock by the same amount
+// as before, unless that clock was set meanwhile: two moments of different
+// milliseconds stay so when their times are mended.
+func (c *Clock) aligned(t time.Time, mono time.Duration) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wall := time.UnixMilli(t.UnixMilli())
+	zero := t.Round(0).Add(-mono)
+	if zero.Sub(c.zero).Abs() > jitter {
+		c.zero = time.UnixMilli(zero.UnixMilli())
+	}
+	return max(wall.Sub(c.zero), 0)
 }
 
 // Monotonic returns the kernel's CLOCK_MONOTONIC: the time since boot, without

@@ -62,7 +62,8 @@ func newGateway(cfg *config.Config, witness io.Writer, log *slog.Logger) (*gatew
 	if g.socket, err = control.Listen(socketPath(cfg)); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
-	g.clock = clock.New(g.buffer.Boot(), os.DirFS("/"))
+	g.clock = clock.New(g.buffer.Boot(), g.buffer.Known(), os.DirFS("/"))
+	g.tick()
 	g.agent = &agent.Agent{Thing: cfg.Thing.ID, Recorder: g.buffer, Clock: g.clock, Log: log}
 	for _, s := range cfg.Sensors {
 		c, err := sensorConfig(s, g.host, board.Simulated)
@@ -137,11 +138,36 @@ func (g *gateway) run(ctx context.Context) error {
 	for _, u := range g.uplinks {
 		wg.Go(func() { u.Run(serving) })
 	}
+	wg.Go(func() { g.follow(serving) })
 	err := g.agent.Run(ctx)
 	g.drain()
 	stop()
 	wg.Wait()
 	return errors.Join(err, g.close())
+}
+
+// tickEvery is how often the buffer hears of the clock.
+const tickEvery = time.Second
+
+// follow tells the buffer what the clock says until ctx is done.
+func (g *gateway) follow(ctx context.Context) {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			g.tick()
+		}
+	}
+}
+
+// tick tells the buffer what the clock says. What is observed while it shows what
+// cannot be is kept back for a time: the clock is usually set soon.
+func (g *gateway) tick() {
+	g.buffer.Tick(clock.Monotonic(), g.clock.Start())
+	g.buffer.Hold(g.clock.State() == clock.Impossible && time.Since(g.started) < g.cfg.Buffer.ClockHold)
 }
 
 // drain waits until the cities have everything, or the time is over.

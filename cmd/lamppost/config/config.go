@@ -50,6 +50,7 @@ type Buffer struct {
 	MinFree     Size          `doc:"bytes left free on the file system; the larger of 16MB and 2 % of it if left out"`
 	WriteBudget Size          `doc:"bytes a day that may be written: to keep it, observations are on flash later, by a minute at most, but for alarms; none if left out"`
 	CommitEvery time.Duration `doc:"how old an observation may get before it is on flash"`
+	ClockHold   time.Duration `doc:"how long observations are kept back, at most, while the clock shows a time that cannot be"`
 	Durability  string        `doc:"default, or strict: on flash before it is sent"`
 }
 
@@ -179,13 +180,16 @@ func (c *Config) thing(d *decoder, table map[string]any) {
 func (c *Config) buffer(d *decoder, table map[string]any) {
 	at := place{}.key("buffer")
 	b := &c.Buffer
-	*b = Buffer{Dir: DefaultDir, CommitEvery: time.Second, Durability: "default"}
+	*b = Buffer{Dir: DefaultDir, CommitEvery: time.Second, Durability: "default", ClockHold: 10 * time.Minute}
 	d.fill(at, table, b)
 	if !filepath.IsAbs(b.Dir) {
 		b.Dir = filepath.Join(filepath.Dir(c.Path), b.Dir)
 	}
 	if b.CommitEvery < 100*time.Millisecond || b.CommitEvery > time.Hour {
 		d.mistake(at.key("commit_every"), "commit_every = %q: want 100ms to 1h", b.CommitEvery)
+	}
+	if b.ClockHold < 0 || b.ClockHold > 24*time.Hour {
+		d.mistake(at.key("clock_hold"), "clock_hold = %q: want 0s to 24h", b.ClockHold)
 	}
 	if b.Durability != "default" && b.Durability != "strict" {
 		d.mistake(at.key("durability"), "durability = %q: want default or strict", b.Durability)

@@ -71,7 +71,7 @@ func TestParse(t *testing.T) {
 
 	require.NoError(t, err)
 	assert.Equal(t, agent.Thing{ID: "lamp-042", Name: "Lamp post 42", Location: []float64{6.6323, 46.5197, 412}}, c.Thing)
-	assert.Equal(t, Buffer{Dir: "/etc/lamppost/data", MaxSize: 64e6, MinFree: 1000, CommitEvery: 10 * time.Second, Durability: "strict"}, c.Buffer)
+	assert.Equal(t, Buffer{Dir: "/etc/lamppost/data", MaxSize: 64e6, MinFree: 1000, CommitEvery: 10 * time.Second, Durability: "strict", ClockHold: 10 * time.Minute}, c.Buffer)
 	require.Len(t, c.Sensors, 2)
 	air, rain := c.Sensors[0], c.Sensors[1]
 	assert.Equal(t, 30*time.Second, air.Every)
