@@ -118,10 +118,7 @@ func (c *city) Publish(ctx context.Context, batch agent.Batch) error {
 		return err
 	}
 	if c.history {
-		// It is stored. What could not be shown is shown with the next batch.
-		if err := c.show(ctx, batch); err != nil && c.target.Log != nil {
-			c.target.Log.Warn("the current state was not updated; it follows", "err", err)
-		}
+		_ = c.show(ctx, batch) // it is stored: what cannot be shown now follows with the next batch
 	}
 	if len(refused) > 0 {
 		return &agent.RefusedError{Refused: refused}

@@ -1,6 +1,7 @@
 package ngsild_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"path/filepath"
@@ -62,6 +63,7 @@ type platform struct {
 	t      *testing.T
 	city   *desk.City
 	faults *faults.Faults
+	log    bytes.Buffer
 }
 
 // open starts a double; with a store it keeps what it got.
@@ -73,7 +75,7 @@ func open(t *testing.T, o double.Options, store string) *platform {
 	city, err := desk.Open(desk.Options{Platform: o.Platform(), Store: store})
 	require.NoError(t, err)
 	t.Cleanup(func() { city.Close() })
-	return &platform{t, city, o.Faults}
+	return &platform{t: t, city: city, faults: o.Faults}
 }
 
 func (p *platform) dial(ctx context.Context, thing agent.Thing, change func(*ngsild.Settings)) (agent.City, error) {
@@ -86,7 +88,7 @@ func (p *platform) dial(ctx context.Context, thing agent.Thing, change func(*ngs
 		return nil
 	})
 	require.NoError(p.t, err)
-	return c.Dial(ctx, uplink.Target{Thing: thing, Log: slog.New(slog.DiscardHandler)})
+	return c.Dial(ctx, uplink.Target{Thing: thing, Log: slog.New(slog.NewTextHandler(&p.log, nil))})
 }
 
 // connected dials and announces.

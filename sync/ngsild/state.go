@@ -21,6 +21,7 @@ type state struct {
 	turn     chan struct{} // has a value while somebody is at it
 	entities map[string]*shown
 	waiting  map[attributeKey]candidate // not shown yet
+	behind   bool                       // and a person was told so
 }
 
 type attributeKey struct{ entity, attribute string }
@@ -131,7 +132,12 @@ func (c *city) show(ctx context.Context, batch agent.Batch) error {
 	if len(s.waiting) == 0 {
 		return nil
 	}
-	return c.showWaiting(ctx)
+	err := c.showWaiting(ctx)
+	if err != nil && !s.behind && c.target.Log != nil {
+		c.target.Log.Warn("the platform has all observations, but does not show the newest; they follow", "err", err)
+	}
+	s.behind = err != nil
+	return err
 }
 
 // showLimit is how many entities go into one upsert.

@@ -173,6 +173,15 @@ func TestCurrentStateFollows(t *testing.T) {
 			assert.Equal(t, []uint64{1, 2}, d.received(epoch))
 		})
 	}
+	t.Run("a person is told once", func(t *testing.T) {
+		d := open(t, double.Options{}, "")
+		c := d.connected(nil)
+		d.faults.Add(3, faults.Fault{Path: upserts, Status: 500})
+		for i := range uint64(5) {
+			require.NoError(t, c.Publish(t.Context(), batch(observed(i+1, air, time.Duration(i)*time.Second, 1))))
+		}
+		assert.Equal(t, 1, strings.Count(d.log.String(), "does not show the newest"), d.log.String())
+	})
 	t.Run("400", func(t *testing.T) {
 		d := open(t, double.Options{}, "")
 		c := d.connected(nil)
