@@ -68,7 +68,7 @@ func (c *city) Announce(ctx context.Context, thing agent.Thing, streams []*agent
 	if err := c.look(ctx, streams); err != nil {
 		return fmt.Errorf("current state: %w", err)
 	}
-	sayable, _ := sift(latest)
+	sayable, _ := uplink.Sift(latest, unsayable)
 	if err := c.show(ctx, agent.Batch{Observations: sayable}); err != nil {
 		return fmt.Errorf("current state: %w", err)
 	}
@@ -104,7 +104,7 @@ func (c *city) describe(ctx context.Context, thing agent.Thing, streams []*agent
 
 // Publish implements agent.City.
 func (c *city) Publish(ctx context.Context, batch agent.Batch) error {
-	sayable, refused := sift(batch.Observations)
+	sayable, refused := uplink.Sift(batch.Observations, unsayable)
 	batch.Observations = sayable
 	deliver := c.ordered
 	if c.history {
@@ -126,67 +126,11 @@ func (c *city) Publish(ctx context.Context, batch agent.Batch) error {
 	return nil
 }
 
-// sift parts what can be sent from what never can.
-func sift(obs []agent.Observation) (sayable []agent.Observation, refused map[uint64]string) {
-	refused = make(map[uint64]string)
-	for i := range obs {
-		if why := unsayable(&obs[i]); why != "" {
-			if len(refused) == 0 {
-				sayable = slices.Clone(obs[:i])
-			}
-			refused[obs[i].Seq] = why
-		} else if len(refused) > 0 {
-			sayable = append(sayable, obs[i])
-		}
-	}
-	if len(refused) == 0 {
-		return obs, refused
-	}
-	return sayable, refused
-}
-
 // Lost implements agent.City: requests stand for themselves.
 func (c *city) Lost() <-chan struct{} { return nil }
 
 // Close implements agent.City.
 func (c *city) Close() error { return c.link.Close() }
-
-// A sum adds up the outcomes of the parts of a batch.
-type sum struct {
-	taken   bool
-	refused map[uint64]string
-}
-
-// add takes in the outcome of a part, and returns what ends the batch.
-func (s *sum) add(err error) error {
-	var (
-		some  *agent.RefusedError
-		retry *agent.RetryError
-	)
-	switch {
-	case err == nil:
-		s.taken = true
-		return nil
-	case errors.As(err, &some):
-		s.taken = true
-		if s.refused == nil {
-			s.refused = make(map[uint64]string)
-		}
-		maps.Copy(s.refused, some.Refused)
-		return nil
-	case errors.As(err, &retry) && s.taken:
-		return errors.New("a part of the batch was taken: " + err.Error()) // it is no RetryError any more
-	}
-	return err
-}
-
-// err is the outcome of all parts.
-func (s *sum) err() error {
-	if len(s.refused) > 0 {
-		return &agent.RefusedError{Refused: s.refused}
-	}
-	return nil
-}
 
 // contexts says which @context each type of entity has.
 type contexts struct{ own []string }

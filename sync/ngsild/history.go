@@ -11,6 +11,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/sync/httplink"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 	"github.com/lamppost-city/lamppost/sync/vocabulary"
 )
 
@@ -70,18 +71,18 @@ func absent(a httplink.Answer) bool {
 
 // remember delivers a batch over the temporal path, entity by entity.
 func (c *city) remember(ctx context.Context, batch agent.Batch) error {
-	var all sum
+	var all uplink.Parts
 	for _, group := range byEntity(c.place(batch)) {
 		for len(group) > 0 {
 			n := min(len(group), chunkLimit)
 			err := bisect(group[:n], func(obs []placed) error { return c.rememberChunk(ctx, obs) })
-			if err := all.add(err); err != nil {
+			if err := all.Add(err); err != nil {
 				return err
 			}
 			group = group[n:]
 		}
 	}
-	return all.err()
+	return all.Err()
 }
 
 func (c *city) rememberChunk(ctx context.Context, obs []placed) error {
@@ -105,7 +106,7 @@ func (c *city) Reconcile(ctx context.Context, batch agent.Batch) (have []uint64,
 	if !c.history {
 		return nil, nil
 	}
-	batch.Observations, _ = sift(batch.Observations)
+	batch.Observations, _ = uplink.Sift(batch.Observations, unsayable)
 	for _, group := range byEntity(c.place(batch)) {
 		for len(group) > 0 {
 			n := min(len(group), chunkLimit)

@@ -118,15 +118,15 @@ func (c *city) ordered(ctx context.Context, batch agent.Batch) error {
 		return &agent.RetryError{Err: err}
 	}
 	defer c.state.unlock()
-	var all sum
+	var all uplink.Parts
 	for rest := c.place(batch); len(rest) > 0; {
 		n := instant(rest)
-		if err := all.add(c.upsertInstant(ctx, rest[:n])); err != nil {
+		if err := all.Add(c.upsertInstant(ctx, rest[:n])); err != nil {
 			return err
 		}
 		rest = rest[n:]
 	}
-	return all.err()
+	return all.Err()
 }
 
 // instant returns how many observations from the front are of one instant and of
@@ -155,25 +155,25 @@ func (c *city) upsertInstant(ctx context.Context, obs []placed) error {
 		if err != nil {
 			return err
 		}
-		var all sum
+		var all uplink.Parts
 		for _, g := range groups {
 			id := g[0].entity
 			p, failed := r.refused[id]
 			switch {
 			case !failed:
 				c.state.mark(g, slices.Contains(r.created, id))
-				all.taken = true
+				_ = all.Add(nil)
 			case !p.lasting():
 				return fmt.Errorf("upsert: %s was not taken: %w", id, &p)
 			case len(groups) == 1:
 				return &uplink.Permanent{Err: fmt.Errorf("upsert: %w", &p)} // to be halved
 			default:
-				if err := all.add(c.upsertInstant(ctx, g)); err != nil {
+				if err := all.Add(c.upsertInstant(ctx, g)); err != nil {
 					return err
 				}
 			}
 		}
-		return all.err()
+		return all.Err()
 	})
 }
 
