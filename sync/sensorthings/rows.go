@@ -145,25 +145,27 @@ func noticeRows(d dialect, stream id, notices []agent.Notice) ([]byte, error) {
 	return append(dst, "]}]"...), nil
 }
 
-// rowsOf reads the answer to n rows: why each was refused, "" if it was not. What
-// is not as many answers as rows says nothing of any.
+// rowsOf reads the answer to n rows: why each was refused, or "" of one that is
+// stored. A row is stored if its answer is a link, or empty. What is not as many
+// answers as rows says nothing of any.
 func rowsOf(body []byte, n int) ([]string, error) {
-	var said []string
+	var said []*string
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&said); err != nil {
 		return nil, fmt.Errorf("observations: an answer that is no list of rows: %w", err)
 	}
 	if len(said) != n {
 		return nil, fmt.Errorf("observations: %d answers to %d rows", len(said), n)
 	}
+	reasons := make([]string, n)
 	for i, s := range said {
 		switch {
-		case s == "" || strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://"):
-			said[i] = ""
-		default:
-			said[i] = strings.ToValidUTF8(s[:min(len(s), longestReason)], "")
+		case s == nil:
+			return nil, fmt.Errorf("observations: no answer to row %d", i+1)
+		case !strings.HasPrefix(*s, "http://") && !strings.HasPrefix(*s, "https://"):
+			reasons[i] = strings.ToValidUTF8((*s)[:min(len(*s), longestReason)], "")
 		}
 	}
-	return said, nil
+	return reasons, nil
 }
 
 // longestReason is how much of a server's words is kept.

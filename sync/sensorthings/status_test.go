@@ -58,6 +58,7 @@ func TestStatus(t *testing.T) {
 		"201 fewer answers than rows":  {faults.Fault{Status: 201, Body: `[]`}, unknown, "0 answers to 1 rows"},
 		"201 more answers than rows":   {faults.Fault{Status: 201, Body: `["http://x","http://x"]`}, unknown, "2 answers to 1 rows"},
 		"201 no list":                  {faults.Fault{Status: 201, Body: `{}`}, unknown, "no list of rows"},
+		"201 null for a row":           {faults.Fault{Status: 201, Body: `[null]`}, unknown, "no answer to row 1"},
 		"201 nothing":                  {faults.Fault{Status: 201}, unknown, "no list of rows"},
 		"200 is not in the table":      {faults.Fault{Status: 200, Body: `["http://x"]`}, unknown, "200"},
 		"302":                          {faults.Fault{Status: 302}, unknown, "302"},

@@ -87,10 +87,13 @@ func TestFindBeforeMake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := open(t, o, "")
 			require.NoError(t, d.connected().Publish(t.Context(), batch(observed(1, air, 0, 1))))
-			again := d.connected() // another connection, as after a reinstall
+			d.faults.Requests("", "")
+			again, err := d.dial(t.Context(), thing) // another connection, as after a reinstall
+			require.NoError(t, err)
+			require.NoError(t, again.Announce(t.Context(), thing, all, nil))
 			assert.Empty(t, d.faults.Requests("POST", ""))
 			require.NoError(t, again.Announce(t.Context(), thing, all, nil))
-			assert.Empty(t, d.faults.Requests("GET", ""), "ids are remembered")
+			assert.Empty(t, d.faults.Requests("GET", "$filter"), "ids are remembered")
 			b := batch(observed(1, air, 0, 1), observed(2, air, time.Second, 2), observed(3, air, 2*time.Second, 3), observed(4, air, 3*time.Second, 4))
 			require.NoError(t, again.Publish(t.Context(), b))
 			have, err := again.(agent.Reconciler).Reconcile(t.Context(), b)
@@ -114,7 +117,7 @@ func TestFindBeforeMake(t *testing.T) {
 		odd := stream("l'été", agent.Property{Name: "it's", Unit: "furlong"}, 1)
 		odd.Thing = "lamp d'Est"
 		for i := range 2 {
-			c := d.connected()
+			c := d.connected() // which forgets the requests of its own
 			require.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{odd}, nil))
 			assert.Equal(t, i > 0, len(d.faults.Requests("POST", "")) == 0)
 		}
