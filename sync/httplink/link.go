@@ -32,7 +32,8 @@ type Link struct {
 	base     string
 	client   *http.Client
 	tokens   tokens
-	closed   atomic.Bool
+	closed   context.Context // done when the link is
+	end      context.CancelFunc
 }
 
 // Open returns a link with the settings, which are those that Validate takes. It
@@ -50,6 +51,7 @@ func Open(s Settings) (*Link, error) {
 		t.DialTLSContext = s.dialTLS
 	}
 	l := &Link{settings: s, base: strings.TrimRight(s.URL, "/")}
+	l.closed, l.end = context.WithCancel(context.Background())
 	// A redirect would carry what is sent to another place.
 	l.client = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return l, nil
@@ -88,9 +90,12 @@ type Answer struct {
 // says that the request surely never left; after any other error the server may
 // have acted on it.
 func (l *Link) Do(ctx context.Context, r Request) (Answer, error) {
-	if l.closed.Load() {
+	if l.closed.Err() != nil {
 		return Answer{}, &agent.RetryError{Err: errors.New("the link is closed")}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(l.closed, cancel)()
 	target := r.Path
 	if !strings.HasPrefix(target, "http://") && !strings.HasPrefix(target, "https://") {
 		target = l.base + target
@@ -188,9 +193,10 @@ func (a Answer) excerpt() string {
 	return ": " + text
 }
 
-// Close ends idle connections; what is under way ends with its context.
+// Close ends all connections, and what is under way with them: who stops does not
+// wait for a server that does not answer.
 func (l *Link) Close() error {
-	l.closed.Store(true)
+	l.end()
 	l.client.CloseIdleConnections()
 	return nil
 }

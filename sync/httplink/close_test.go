@@ -1,0 +1,42 @@
+package httplink_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/httplink"
+)
+
+// A server that does not answer keeps nobody from stopping.
+func TestCloseEndsWhatIsUnderWay(t *testing.T) {
+	came, over := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(came)
+		<-over
+	}))
+	defer server.Close()
+	defer close(over)
+	link, err := httplink.Open(httplink.Settings{URL: server.URL})
+	require.NoError(t, err)
+	ended := make(chan error)
+	go func() {
+		_, err := link.Do(t.Context(), httplink.Request{Method: http.MethodPost, Path: "/", Body: []byte("{}")})
+		ended <- err
+	}()
+	<-came
+
+	require.NoError(t, link.Close())
+
+	err = <-ended
+	var retry *agent.RetryError
+	require.Error(t, err)
+	assert.False(t, errors.As(err, &retry), "it was written: the server may have acted on it")
+	_, err = link.Do(t.Context(), httplink.Request{Method: http.MethodGet, Path: "/"})
+	assert.ErrorAs(t, err, &retry, "and nothing leaves any more")
+}
