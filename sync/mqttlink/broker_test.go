@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type broker struct {
 	address  string
 	user     string
 	password string
+	deaf     atomic.Bool // refuses subscriptions
 
 	mu       sync.Mutex
 	messages []string // topic=payload, with a "!" before retained ones
@@ -61,7 +63,9 @@ func (b *broker) OnConnectAuthenticate(_ *mqtt.Client, pk brokerpackets.Packet) 
 	return b.user == "" || string(pk.Connect.Username) == b.user && string(pk.Connect.Password) == b.password
 }
 
-func (b *broker) OnACLCheck(*mqtt.Client, string, bool) bool { return true }
+func (b *broker) OnACLCheck(_ *mqtt.Client, _ string, write bool) bool {
+	return write || !b.deaf.Load()
+}
 
 func (b *broker) OnPublish(_ *mqtt.Client, pk brokerpackets.Packet) (brokerpackets.Packet, error) {
 	b.note(pk)

@@ -234,6 +234,16 @@ func (l *Link) farewell() error {
 	return l.publish(ctx, newMessage(l.options.WillTopic, l.options.WillPayload, !l.options.FleetingWill), nil)
 }
 
+// Leave ends the connection as Close does, and has nothing said of it: for who
+// has not said that he is there.
+func (l *Link) Leave() {
+	l.close.Do(func() {
+		close(l.closing)
+		l.end(errClosed)
+		l.disconnect()
+	})
+}
+
 // disconnect ends paho's client, and its connection whatever paho does.
 func (l *Link) disconnect() {
 	l.client.Disconnect(quiesce)

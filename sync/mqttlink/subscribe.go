@@ -30,17 +30,26 @@ func (l *Link) subscribe(ctx context.Context, s Subscription) error {
 		return fmt.Errorf("subscribe to %s: %w", s.Topic, err)
 	}
 	if granted := token.(*mqtt.SubscribeToken).Result()[s.Topic]; granted > 2 {
-		return fmt.Errorf("subscribe to %s: the broker refuses it; check its access list", s.Topic)
+		return fmt.Errorf("subscribe to %s: %w; check its access list", s.Topic, errRefused)
 	}
 	return nil
 }
 
+// errRefused is why a subscription is none.
+var errRefused = errors.New("the broker refuses it")
+
 // Confirm returns nil when the broker has answered a packet that was sent now:
 // it had not closed the connection after what it answered before. It makes the
 // first subscription of the options once more, as paho cannot be told to ping.
+// A refusal is an answer too: some brokers refuse an identifier that they use
+// for a message of their own.
 func (l *Link) Confirm(ctx context.Context) error {
 	if len(l.options.Subscriptions) == 0 {
 		return errors.New("confirm: no subscription")
 	}
-	return l.subscribe(ctx, l.options.Subscriptions[0])
+	err := l.subscribe(ctx, l.options.Subscriptions[0])
+	if errors.Is(err, errRefused) {
+		return nil
+	}
+	return err
 }
