@@ -43,6 +43,10 @@ func TestSystemBrokers(t *testing.T) {
 		require.NoError(t, os.WriteFile(config, []byte(text), 0o644))
 		drainThroughKills(t, binary, 100_000, port, false, install(t, "nats-server", "nats-server"), "-c", config)
 	})
+	t.Run("rabbitmq", func(t *testing.T) {
+		port := freePort(t)
+		drainThroughKills(t, binary, 100_000, port, false, "/usr/bin/env", rabbit(t, port)...)
+	})
 }
 
 const (
