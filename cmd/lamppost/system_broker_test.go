@@ -144,6 +144,7 @@ func kill(cmd *exec.Cmd) {
 // way is a TCP connection to a broker that can be closed to newcomers.
 type way struct {
 	l    net.Listener
+	to   atomic.Value // the address of the broker
 	open atomic.Bool
 }
 
@@ -152,6 +153,7 @@ func openWay(t *testing.T, to string) *way {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	w := &way{l: l}
+	w.to.Store(to)
 	w.open.Store(true)
 	t.Cleanup(func() { l.Close() })
 	go func() {
@@ -160,7 +162,7 @@ func openWay(t *testing.T, to string) *way {
 			if err != nil {
 				return
 			}
-			if d, err := net.Dial("tcp", to); err == nil && w.open.Load() {
+			if d, err := net.Dial("tcp", w.to.Load().(string)); err == nil && w.open.Load() {
 				go pipe(c, d)
 				go pipe(d, c)
 			} else {
