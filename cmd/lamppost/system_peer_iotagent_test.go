@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -142,11 +141,8 @@ type fiwarePlatform struct {
 
 func startFIWARE(t *testing.T) fiwarePlatform {
 	t.Helper()
-	port, north := freePort(t), freePort(t)
-	f := fiwarePlatform{mqtt: fmt.Sprintf("127.0.0.1:%d", port), north: fmt.Sprintf("127.0.0.1:%d", north), context: startContextBroker(t)}
-	config := filepath.Join(t.TempDir(), "mosquitto.conf")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, "listener %d 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n", port), 0o644))
-	startBroker(t, f.mqtt, install(t, "mosquitto", "mosquitto"), "-c", config)
+	north := freePort(t)
+	f := fiwarePlatform{mqtt: startMosquitto(t), north: fmt.Sprintf("127.0.0.1:%d", north), context: startContextBroker(t)}
 	f.agent = startPeer(t, peers(t, "iotagent"), "iotagent.mjs", "mqtt://"+f.mqtt, fmt.Sprint(north), f.context.URL)
 	eventually(t, func() bool { return slices.Contains(f.agent.said(0), "ready") }, "the agent listens")
 	return f

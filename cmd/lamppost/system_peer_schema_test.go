@@ -15,8 +15,8 @@ import (
 )
 
 // entityTests are the tests that write the entities they make to the folder that
-// LAMPPOST_ENTITIES names, each in its key-values form as <Model>-<what>.json.
-const entityTests = "Entities"
+// LAMPPOST_ENTITIES names, each in its key-values form as <Model>.<what>.json.
+const entityTests = "^Test(Models|Entities)$"
 
 // TestSystemPeerSchemas validates the entities that the NGSI protocols make
 // against the schemas of the Smart Data Models, with a validator that nobody

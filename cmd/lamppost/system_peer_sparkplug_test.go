@@ -5,9 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -58,17 +56,13 @@ func text(raw json.RawMessage) string { return strings.Trim(string(raw), `"`) }
 // wrote, behind a broker that nobody here wrote, while it asks for rebirths.
 func TestSystemPeerSparkplug(t *testing.T) {
 	const backlog = 20_000
-	port, dir := freePort(t), t.TempDir()
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	config := filepath.Join(dir, "mosquitto.conf")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, "listener %d 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n", port), 0o644))
-	startBroker(t, address, install(t, "mosquitto", "mosquitto"), "-c", config)
+	address, dir := startMosquitto(t), t.TempDir()
 	host := startPeer(t, peers(t, ""), "sparkplug-host.mjs", "mqtt://"+address)
 	eventually(t, func() bool { return len(host.said(0)) > 0 }, "the host is connected")
 	require.JSONEq(t, `{"ready":true}`, host.said(0)[0])
 
 	fill(t, filepath.Join(dir, "buffer"), backlog)
-	b, stop := drain(t, filepath.Join(dir, "buffer"), address)
+	b, stop := drain(t, filepath.Join(dir, "buffer"), address, "")
 	ds, err := b.Datastream(agent.Datastream{
 		Name: "roof/open", Sensor: "roof", Driver: "contact", Property: agent.Open, Class: agent.Alarm, Thing: "lamp-042",
 	})
@@ -103,16 +97,17 @@ func said(host *peer, kind string) (n int) {
 }
 
 // drain runs an uplink with protocol sparkplug over a buffer.
-func drain(t *testing.T, dir, address string) (*buffer.Buffer, func()) {
+func drain(t *testing.T, dir, address, primaryHost string) (*buffer.Buffer, func()) {
 	t.Helper()
 	b, err := buffer.Open(buffer.Options{Dir: dir, Thing: "lamp-042", Cities: []buffer.City{{Name: "platform"}}, MinFree: 1, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	p, err := sparkplug.Protocol.Configure(func(s any) error {
-		s.(*sparkplug.Settings).URL = "mqtt://" + address
+		set := s.(*sparkplug.Settings)
+		set.URL, set.PrimaryHost = "mqtt://"+address, primaryHost
 		return nil
 	})
 	require.NoError(t, err)
-	u := &uplink.Uplink{Queue: b.Cursor("platform"), Dial: p.Dial, Target: uplink.Target{
+	u := &uplink.Uplink{Queue: b.Cursor("platform"), Dial: p.Dial, Timeout: 5 * time.Second, MaxDelay: time.Second, Rate: 20_000, Target: uplink.Target{
 		Thing: agent.Thing{ID: "lamp-042", Name: "Lamp post 42"}, City: "platform", Dir: dir, Log: slog.New(slog.DiscardHandler),
 	}}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -107,3 +107,15 @@ func (p *peer) say(t *testing.T, line string) {
 	_, err := fmt.Fprintln(p.in, line)
 	require.NoError(t, err)
 }
+
+// startMosquitto runs a broker and returns its address.
+func startMosquitto(t *testing.T) (address string) {
+	t.Helper()
+	port := freePort(t)
+	config := filepath.Join(t.TempDir(), "mosquitto.conf")
+	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\n", port)
+	require.NoError(t, os.WriteFile(config, []byte(text), 0o644))
+	address = fmt.Sprintf("127.0.0.1:%d", port)
+	startBroker(t, address, install(t, "mosquitto", "mosquitto"), "-c", config)
+	return address
+}

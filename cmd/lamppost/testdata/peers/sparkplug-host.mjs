@@ -1,12 +1,18 @@
 // A Sparkplug host application made of sparkplug-payload and mqtt.js: it prints
 // what nodes publish, decoded, one JSON object a line, and asks a node for its
-// births for each line "rebirth GROUP NODE" that it reads.
+// births for each line "rebirth GROUP NODE" that it reads. With a second argument
+// it is a host of that id, which says that it is online.
 import { createInterface } from "node:readline";
 import mqtt from "mqtt";
 import sparkplug from "sparkplug-payload";
 
 const codec = sparkplug.get("spBv1.0");
-const client = mqtt.connect(process.argv[2], { clientId: "host", protocolVersion: 4 });
+const [broker, id] = process.argv.slice(2);
+const stateTopic = `spBv1.0/STATE/${id}`;
+const timestamp = Date.now();
+const state = (online) => JSON.stringify({ online, timestamp });
+const will = id && { topic: stateTopic, payload: state(false), qos: 1, retain: true };
+const client = mqtt.connect(broker, { clientId: "host", protocolVersion: 4, will });
 
 // Whole numbers of 64 bits come as objects of their own: in JSON they are texts.
 function plain(v) {
@@ -21,7 +27,7 @@ const print = (o) => process.stdout.write(JSON.stringify(o) + "\n");
 
 client.on("message", (topic, bytes, packet) => {
   const at = { topic, qos: packet.qos, retain: packet.retain, bytes: bytes.length };
-  if (topic.includes("/NCMD/") || topic.includes("/STATE/")) return;
+  if (topic.includes("/NCMD/") || topic.includes("/STATE/")) return; // its own
   try {
     print({ ...at, payload: plain(codec.decodePayload(bytes)) });
   } catch (err) {
@@ -29,7 +35,11 @@ client.on("message", (topic, bytes, packet) => {
   }
 });
 client.on("error", (err) => print({ error: String(err) }));
-client.on("connect", () => client.subscribe("spBv1.0/#", { qos: 1 }, (err) => print(err ? { error: String(err) } : { ready: true })));
+client.on("connect", () =>
+  client.subscribe("spBv1.0/#", { qos: 1 }, (err) => {
+    if (id) client.publish(stateTopic, state(true), { qos: 1, retain: true });
+    print(err ? { error: String(err) } : { ready: true });
+  }));
 
 createInterface({ input: process.stdin }).on("line", (line) => {
   const [what, group, node] = line.split(" ");
