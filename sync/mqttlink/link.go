@@ -26,6 +26,9 @@ type Options struct {
 
 	// Subscriptions are made before Connect returns.
 	Subscriptions []Subscription
+
+	// Secret is a part of topics that no error shows, or "".
+	Secret string
 }
 
 // errClosed is why nothing can be sent after Close.
@@ -119,7 +122,7 @@ func (l *Link) greet(ctx context.Context) error {
 // surely not sent; after any other error it may have been, and payload must
 // not be changed any more.
 func (l *Link) Publish(ctx context.Context, topic string, payload []byte, retained bool) error {
-	if err := CheckTopic(topic); err != nil {
+	if err := l.checkTopic(topic); err != nil {
 		return unsent(err)
 	}
 	if len(payload) > maxPayload {
@@ -131,7 +134,7 @@ func (l *Link) Publish(ctx context.Context, topic string, payload []byte, retain
 // Send sends a message with QoS 0, for which no broker vouches. It returns nil
 // when the message is written to the connection, and errors as Publish.
 func (l *Link) Send(ctx context.Context, topic string, payload []byte) error {
-	if err := CheckTopic(topic); err != nil {
+	if err := l.checkTopic(topic); err != nil {
 		return unsent(err)
 	}
 	m := newMessage(topic, payload, false)
@@ -166,25 +169,25 @@ func (l *Link) settled(ctx context.Context, m message) error {
 	select {
 	case token = <-m.token:
 	case <-l.over:
-		return fmt.Errorf("publish to %s: %w", m.topic, l.why())
+		return fmt.Errorf("publish to %s: %w", l.shown(m.topic), l.why())
 	case <-ctx.Done():
-		return fmt.Errorf("publish to %s: %w", m.topic, ctx.Err())
+		return fmt.Errorf("publish to %s: %w", l.shown(m.topic), ctx.Err())
 	}
 	select {
 	case <-token.Done():
 	case <-l.over:
-		return fmt.Errorf("publish to %s: %w", m.topic, l.why())
+		return fmt.Errorf("publish to %s: %w", l.shown(m.topic), l.why())
 	case <-ctx.Done():
-		return fmt.Errorf("publish to %s: %w", m.topic, ctx.Err())
+		return fmt.Errorf("publish to %s: %w", l.shown(m.topic), ctx.Err())
 	}
 	if err := token.Error(); errors.Is(err, mqtt.ErrNotConnected) {
 		return unsent(err)
 	} else if err != nil {
-		return fmt.Errorf("publish to %s: %w", m.topic, err)
+		return fmt.Errorf("publish to %s: %w", l.shown(m.topic), err)
 	}
 	select {
 	case <-l.over:
-		return fmt.Errorf("publish to %s: %w", m.topic, l.why())
+		return fmt.Errorf("publish to %s: %w", l.shown(m.topic), l.why())
 	default:
 		return nil
 	}

@@ -16,21 +16,32 @@ type Subscription struct {
 	Receive func(topic string, payload []byte)
 }
 
+// Subscribe asks for more than the options do. It returns when the broker has
+// granted it.
+func (l *Link) Subscribe(ctx context.Context, s Subscription) error {
+	select {
+	case <-l.closing:
+		return errClosed
+	default:
+		return l.subscribe(ctx, s)
+	}
+}
+
 // subscribe returns when the broker has granted a subscription.
 func (l *Link) subscribe(ctx context.Context, s Subscription) error {
 	token := l.client.Subscribe(s.Topic, s.QoS, func(_ mqtt.Client, m mqtt.Message) { s.Receive(m.Topic(), m.Payload()) })
 	select {
 	case <-token.Done():
 	case <-l.over:
-		return fmt.Errorf("subscribe to %s: %w", s.Topic, l.why())
+		return fmt.Errorf("subscribe to %s: %w", l.shown(s.Topic), l.why())
 	case <-ctx.Done():
-		return fmt.Errorf("subscribe to %s: %w", s.Topic, ctx.Err())
+		return fmt.Errorf("subscribe to %s: %w", l.shown(s.Topic), ctx.Err())
 	}
 	if err := token.Error(); err != nil {
-		return fmt.Errorf("subscribe to %s: %w", s.Topic, err)
+		return fmt.Errorf("subscribe to %s: %w", l.shown(s.Topic), err)
 	}
 	if granted := token.(*mqtt.SubscribeToken).Result()[s.Topic]; granted > 2 {
-		return fmt.Errorf("subscribe to %s: %w; check its access list", s.Topic, errRefused)
+		return fmt.Errorf("subscribe to %s: %w; check its access list", l.shown(s.Topic), errRefused)
 	}
 	return nil
 }

@@ -26,3 +26,19 @@ func CheckTopic(topic string) error {
 	}
 	return nil
 }
+
+// checkTopic is CheckTopic without the secret in its error.
+func (l *Link) checkTopic(topic string) error {
+	if err := CheckTopic(topic); err != nil {
+		return errors.New(l.shown(err.Error()))
+	}
+	return nil
+}
+
+// shown is a text as errors show it.
+func (l *Link) shown(text string) string {
+	if l.options.Secret == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, l.options.Secret, "…")
+}
