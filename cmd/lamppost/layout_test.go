@@ -53,7 +53,7 @@ var layout = []struct {
 }
 
 // protocolImports is what a protocol is made with.
-var protocolImports = []string{"agent", "sync/uplink", "sync/mqttlink", "sync/httplink", "sync/vocabulary"}
+var protocolImports = []string{"agent", "sync/uplink", "sync/mqttlink", "sync/httplink", "sync/credentials", "sync/vocabulary"}
 
 // onlyIn says which modules belong to one place, commands included.
 var onlyIn = map[string][]string{
