@@ -3,10 +3,16 @@ package desk
 import (
 	"bytes"
 	"crypto/subtle"
+	"errors"
 
 	"github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
+
+// ErrAckAndEnd is what a Receiver returns for a platform that acknowledges what it
+// did not take and ends the connection: before MQTT 5, an acknowledgement has no
+// word for failure.
+var ErrAckAndEnd = errors.New("acknowledged, and the connection ended")
 
 // hook is where the broker asks the city.
 type hook struct {
@@ -47,7 +53,12 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	if cl.Net.Inline {
 		return pk, nil // the city's own
 	}
-	if err := h.city.receive(message(cl, pk)); err != nil {
+	err := h.city.receive(message(cl, pk))
+	if errors.Is(err, ErrAckAndEnd) {
+		ack := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Puback}, PacketID: pk.PacketID}
+		_ = cl.WritePacket(ack) // it ends in any case
+	}
+	if err != nil {
 		h.city.log.Error("message not kept", "client", cl.ID, "topic", pk.TopicName, "err", err)
 		cl.Stop(err)
 		return pk, packets.ErrRejectPacket

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/cmd/city/desk"
+	"github.com/lamppost-city/lamppost/sync/mqttlink"
 )
 
 func TestAwayAndBack(t *testing.T) {
@@ -86,6 +88,25 @@ func TestAcknowledgedIsCountedWhileTheCityComesAndGoes(t *testing.T) {
 	}
 	wg.Wait()
 	assert.Equal(t, []desk.Range{{From: 1, To: batches * size}}, c.Received("lamp-042").Epochs[epoch.String()])
+}
+
+// A platform may acknowledge what it did not take, and end the connection.
+func TestAcknowledgedAndEnded(t *testing.T) {
+	platform := desk.Platform{Name: "test", Open: func(*desk.Book) (desk.Receiver, http.Handler, error) {
+		return func(desk.Message) error { return desk.ErrAckAndEnd }, nil, nil
+	}}
+	c := open(t, desk.Options{Platform: platform})
+	link, err := mqttlink.Connect(t.Context(), mqttlink.Settings{URL: "mqtt://" + c.Addr()}, mqttlink.Options{
+		ClientID: "lamp", Subscriptions: []mqttlink.Subscription{{Topic: "a", Receive: func(string, []byte) {}}},
+	})
+	require.NoError(t, err)
+	defer link.Close()
+
+	if err := link.Publish(t.Context(), "b", []byte("c"), false); err == nil { // the end may be seen before
+		assert.Error(t, link.Confirm(t.Context()), "the acknowledgement was none")
+	}
+
+	<-link.Lost()
 }
 
 func BenchmarkDrain(b *testing.B) {
