@@ -2,7 +2,11 @@ package mqttlink
 
 import (
 	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 	"github.com/stretchr/testify/assert"
@@ -40,4 +44,32 @@ func TestSubscribeLater(t *testing.T) {
 	assert.Equal(t, "a/b=c", <-got)
 	require.NoError(t, l.Close())
 	assert.ErrorIs(t, l.Subscribe(t.Context(), Subscription{Topic: "a/d"}), errClosed)
+}
+
+// Paho's Subscribe does not see that the connection is lost; Confirm does.
+func TestConfirmEndsWithTheConnection(t *testing.T) {
+	for range 20 {
+		b := newBroker(t, nil)
+		l := connect(t, Settings{URL: "mqtt://" + b.address}, Options{Subscriptions: []Subscription{{Topic: "a", Receive: func(string, []byte) {}}}})
+		var wg sync.WaitGroup
+		var confirmed atomic.Int64
+		for range 8 {
+			wg.Go(func() {
+				for l.Confirm(t.Context()) == nil {
+					confirmed.Add(1)
+				}
+			})
+		}
+		for confirmed.Load() < 8 {
+			runtime.Gosched()
+		}
+		begun := time.Now()
+
+		for _, cl := range b.server.Clients.GetAll() {
+			cl.Stop(nil)
+		}
+
+		wg.Wait()
+		require.Less(t, time.Since(begun), 5*time.Second)
+	}
 }

@@ -29,7 +29,20 @@ func (l *Link) Subscribe(ctx context.Context, s Subscription) error {
 
 // subscribe returns when the broker has granted a subscription.
 func (l *Link) subscribe(ctx context.Context, s Subscription) error {
-	token := l.client.Subscribe(s.Topic, s.QoS, func(_ mqtt.Client, m mqtt.Message) { s.Receive(m.Topic(), m.Payload()) })
+	// Paho's Subscribe waits up to writeTimeout for a connection that is lost
+	// while it waits; then this goroutine ends too.
+	made := make(chan mqtt.Token, 1)
+	go func() {
+		made <- l.client.Subscribe(s.Topic, s.QoS, func(_ mqtt.Client, m mqtt.Message) { s.Receive(m.Topic(), m.Payload()) })
+	}()
+	var token mqtt.Token
+	select {
+	case token = <-made:
+	case <-l.over:
+		return fmt.Errorf("subscribe to %s: %w", l.shown(s.Topic), l.why())
+	case <-ctx.Done():
+		return fmt.Errorf("subscribe to %s: %w", l.shown(s.Topic), ctx.Err())
+	}
 	select {
 	case <-token.Done():
 	case <-l.over:
