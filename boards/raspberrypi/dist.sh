@@ -52,7 +52,7 @@ mkdir "$STAGE/dist"
 # build GOARCH GOARM NAME
 build() {
 	CGO_ENABLED=0 GOOS=linux GOARCH=$1 GOARM=$2 \
-		go build -buildvcs=$buildvcs -trimpath -ldflags '-s -w' -o "$STAGE/dist/$3" ./cmd/lamppost
+		go build -buildvcs=$buildvcs -trimpath -tags nethttpomithttp2 -ldflags '-s -w' -o "$STAGE/dist/$3" ./cmd/lamppost
 }
 
 # document FILE NAME

@@ -25,7 +25,12 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/tmp117"
 	"github.com/lamppost-city/lamppost/drivers/tmp421"
 	"github.com/lamppost-city/lamppost/drivers/veml7700"
+	"github.com/lamppost-city/lamppost/sync/fiware"
+	"github.com/lamppost-city/lamppost/sync/ngsild"
 	"github.com/lamppost-city/lamppost/sync/senml"
+	"github.com/lamppost-city/lamppost/sync/sensorthings"
+	"github.com/lamppost-city/lamppost/sync/sparkplug"
+	"github.com/lamppost-city/lamppost/sync/thingsboard"
 	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
@@ -67,5 +72,10 @@ var catalog = config.Catalog{
 	},
 	Protocols: []uplink.Protocol{
 		senml.Protocol,
+		fiware.Protocol,
+		ngsild.Protocol,
+		sensorthings.Protocol,
+		sparkplug.Protocol,
+		thingsboard.Protocol,
 	},
 }

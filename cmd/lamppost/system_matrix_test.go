@@ -29,6 +29,14 @@ var matrix = []struct {
 	{"senml", "", agent.AckBroker},
 	{"senml", "format = \"cbor\"\ncompression = \"zstd\"", agent.AckBroker},
 	{"senml", "http", agent.AckStored},
+	{"fiware", "", agent.AckReadBack},
+	{"fiware", "encoding = \"ul\"", agent.AckReadBack},
+	{"fiware", "http", agent.AckStored},
+	{"ngsild", "", agent.AckStored},
+	{"sensorthings", "", agent.AckStored},
+	{"thingsboard", "", agent.AckQueued},
+	{"thingsboard", "", agent.AckBroker},
+	{"sparkplug", "", agent.AckSent},
 }
 
 const (

@@ -123,7 +123,7 @@ func newPi(t *testing.T) *pi {
 	require.NoError(t, err)
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "lamppost")
-	args := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", binary}
+	args := []string{"build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", binary}
 	if p.mutant != "" {
 		args = append(args, "-tags", "mutant")
 	}

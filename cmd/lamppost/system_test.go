@@ -23,7 +23,7 @@ import (
 func program(t *testing.T, name string, flags ...string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), filepath.Base(name))
-	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", out}, flags...)
+	args := append([]string{"build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-s -w", "-o", out}, flags...)
 	cmd := exec.Command("go", append(args, "github.com/lamppost-city/lamppost/"+name)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	text, err := cmd.CombinedOutput()
@@ -132,14 +132,14 @@ func (w *witness) line(text string) {
 	}
 }
 
-// process is a running agent whose witness is heard.
-type process struct {
+// running is a agent whose witness is heard.
+type running struct {
 	cmd    *exec.Cmd
 	listen sync.WaitGroup
 }
 
 // start runs an agent. Its log goes to a file beside the configuration.
-func start(t *testing.T, binary, config string, w *witness, env ...string) *process {
+func start(t *testing.T, binary, config string, w *witness, env ...string) *running {
 	t.Helper()
 	r, out, err := os.Pipe()
 	require.NoError(t, err)
@@ -150,7 +150,7 @@ func start(t *testing.T, binary, config string, w *witness, env ...string) *proc
 	cmd.ExtraFiles, cmd.Stderr, cmd.Env = []*os.File{out}, log, append(os.Environ(), env...)
 	require.NoError(t, cmd.Start())
 	require.NoError(t, out.Close())
-	p := &process{cmd: cmd}
+	p := &running{cmd: cmd}
 	p.listen.Go(func() {
 		defer r.Close()
 		for s := bufio.NewScanner(r); s.Scan(); {
@@ -163,7 +163,7 @@ func start(t *testing.T, binary, config string, w *witness, env ...string) *proc
 
 // end sends a signal and waits until the process has ended and all it said is
 // heard.
-func (p *process) end(sig os.Signal) {
+func (p *running) end(sig os.Signal) {
 	_ = p.cmd.Process.Signal(sig) // it may have ended
 	_ = p.cmd.Wait()
 	p.listen.Wait()

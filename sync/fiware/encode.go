@@ -16,7 +16,7 @@ var reserved = map[string]bool{
 	"span": true, "boot": true, "mono": true, "notice": true, "location": true, "controlledProperty": true, "dateObserved": true,
 }
 
-// timeLayout has three digits of seconds, always (facts/protocols.md, 1.3).
+// timeLayout has three digits of seconds, always.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
 // shown is what the entity of a device shows beside values since the last group.

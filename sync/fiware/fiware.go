@@ -47,7 +47,7 @@ var Protocol = uplink.New(uplink.Protocol{
 }, Settings{Encoding: encodingJSON, ServicePath: "/", NorthHeader: bearer, ReadBackWait: readBackWait}, dial)
 
 // limit is how many observations are in a batch: an agent takes about 11 ms for
-// a group (facts/protocols.md, 1.5).
+// a group.
 const limit = 300
 
 // dial connects to the agent or to its broker.

@@ -159,7 +159,7 @@ func hide(a httplink.Answer, key string) httplink.Answer {
 // slowly is the pause where a person must do something first.
 const slowly = 5 * time.Minute
 
-// judge says what became of measures (facts/protocols.md, 2.6). Only status 200
+// judge says what became of measures. Only status 200
 // and an empty answer mean that they are stored (trap F4).
 func judge(a httplink.Answer, name string, ul bool) error {
 	const what = "measures"

@@ -46,7 +46,7 @@ const (
 
 func (s Settings) overMQTT() bool { return !strings.HasPrefix(s.URL, "http") }
 
-// services is what a tenant may be named (facts/protocols.md, 2.2).
+// services is what a tenant may be named.
 var services = regexp.MustCompile(`^[a-z0-9_]{1,50}$`)
 
 // Validate returns all mistakes in the settings at once. It touches neither

@@ -14,7 +14,7 @@ import (
 	"github.com/lamppost-city/lamppost/sync/fiware"
 )
 
-// TestStatus has the rows of the table of statuses (facts/protocols.md, 2.6).
+// TestStatus has the rows of the table of statuses.
 func TestStatus(t *testing.T) {
 	const stored, retry, slow, refuse, unclear = "stored", "retry", "retry slowly", "refused", "unknown"
 	south := func(status int, body string) func(*double.Faults) {

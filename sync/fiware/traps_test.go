@@ -54,7 +54,7 @@ func provisioned(t *testing.T, b *bench, method, path, body string) (int, string
 	return res.StatusCode, string(text)
 }
 
-// TestTraps has the traps of FIWARE (facts/protocols.md, 2.9) by their numbers.
+// TestTraps has the traps of FIWARE by their numbers.
 func TestTraps(t *testing.T) {
 	for name, trap := range map[string]func(*testing.T){
 		"F1 explicitAttrs without TimeInstant":       trap1,

@@ -1,9 +1,9 @@
 package senml
 
 import (
+	"compress/gzip"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 

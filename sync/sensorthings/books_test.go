@@ -63,8 +63,13 @@ func TestBooksClose(t *testing.T) {
 // misfortune is what a test need not wait long for.
 func misfortune() faults.Fault {
 	all := []faults.Fault{
-		{Method: "POST", Drop: true}, {Method: "POST", Drop: true, After: true}, {Status: 500}, {Status: 429}, {Method: "POST", Status: 504, After: true},
-		{Delay: time.Millisecond}, {Path: rows, Status: 201, After: true, Body: "[]"},
+		{Method: "POST", Drop: true},
+		{Method: "POST", Drop: true, After: true},
+		{Status: 500},
+		{Status: 429},
+		{Method: "POST", Status: 504, After: true},
+		{Delay: time.Millisecond},
+		{Path: rows, Status: 201, After: true, Body: "[]"},
 	}
 	return all[rand.N(len(all))]
 }

@@ -25,7 +25,7 @@ func unknown(t *testing.T, err error) {
 	assert.Falsef(t, errors.As(err, &retry) || errors.As(err, &refused), "nobody knows: %v", err)
 }
 
-// TestTable has the topics and facts of ThingsBoard (facts/protocols.md, 8).
+// TestTable has the topics and facts of ThingsBoard.
 func TestTable(t *testing.T) {
 	for name, row := range map[string]func(*testing.T){
 		"v1/gateway/connect sets the profile":             rowConnect,

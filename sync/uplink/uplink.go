@@ -181,7 +181,7 @@ func (u *Uplink) rest(ctx context.Context, d time.Duration) {
 }
 
 // perObservation is what a batch has more time for each of its observations: a
-// FIWARE platform takes 11 ms, a SensorThings one 2 ms (facts/protocols.md, 1.5).
+// FIWARE platform takes 11 ms, a SensorThings one 2 ms.
 const perObservation = 20 * time.Millisecond
 
 // within calls f with the uplink's timeout for a number of observations.

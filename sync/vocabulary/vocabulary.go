@@ -3,6 +3,8 @@
 package vocabulary
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -81,6 +83,14 @@ func Of(p agent.Property) (Term, bool) {
 		t.Model, t.Attribute = DeviceMeasurement, NumValue
 	}
 	return t, true
+}
+
+// Properties returns all properties that have a term, in the order of their names.
+func Properties() (all []agent.Property) {
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		all = append(all, byName[name].Property)
+	}
+	return all
 }
 
 // UnitOf returns a unit by its UCUM code.

@@ -50,6 +50,7 @@ func litType(lit *ast.CompositeLit) (string, bool) {
 }
 
 func TestNoPropertyLacksAColumn(t *testing.T) {
+	assert.ElementsMatch(t, properties(t), Properties())
 	for _, p := range properties(t) {
 		term, ok := Of(p)
 		if !assert.Truef(t, ok, "%s (%s) has no term", p.Name, p.Unit) {

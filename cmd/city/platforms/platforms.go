@@ -6,11 +6,21 @@ import (
 	"strings"
 
 	"github.com/lamppost-city/lamppost/cmd/city/desk"
+	"github.com/lamppost-city/lamppost/cmd/city/platforms/fiware"
+	"github.com/lamppost-city/lamppost/cmd/city/platforms/ngsild"
+	"github.com/lamppost-city/lamppost/cmd/city/platforms/sensorthings"
+	"github.com/lamppost-city/lamppost/cmd/city/platforms/sparkplug"
+	"github.com/lamppost-city/lamppost/cmd/city/platforms/thingsboard"
 )
 
 // All are the platforms, by the names of the protocols.
 var All = []desk.Platform{
 	desk.SenML,
+	fiware.Platform,
+	ngsild.Platform,
+	sensorthings.Platform,
+	sparkplug.Platform,
+	thingsboard.Platform,
 }
 
 // Find returns a platform by its name.

@@ -1,6 +1,6 @@
 // Package fiware is a FIWARE platform on the desk: an IoT Agent for JSON and
 // Ultralight, over MQTT and HTTP, with its API for provisioning, and a context
-// broker behind it. It has the quirks of the real ones (facts/protocols.md, 2)
+// broker behind it. It has the quirks of the real ones
 // and shares no code with the gateway.
 //
 // The API for provisioning and the port for measures are one.
@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -18,11 +20,26 @@ import (
 )
 
 // Platform lets every device in: it invents those it does not know.
-var Platform = desk.Platform{Name: "fiware", Open: func(b *desk.Book) (desk.Receiver, http.Handler, error) {
+var Platform = desk.Platform{Name: "fiware", Configure: configure, Open: func(b *desk.Book) (desk.Receiver, http.Handler, error) {
 	d := New()
 	d.Open = true
 	return d.open(b)
 }}
+
+// configure returns how a gateway reaches such a platform, over MQTT if it has an
+// address for it.
+func configure(mqtt, http, dir string) (string, error) {
+	key := filepath.Join(dir, "fiware.key")
+	if err := os.WriteFile(key, []byte("desk\n"), 0o600); err != nil {
+		return "", err
+	}
+	url := "http://" + http
+	if mqtt != "" {
+		url = "mqtt://" + mqtt
+	}
+	return fmt.Sprintf("protocol = \"fiware\"\nurl = %q\napi_key_file = %q\nnorth_url = %q\nservice = \"desk\"\nread_back_wait = \"500ms\"\n",
+		url, key, "http://"+http), nil
+}
 
 // A Double is a platform under a test's control. Open and MemoryRegistry are set
 // before the city is opened.

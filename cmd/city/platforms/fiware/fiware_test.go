@@ -68,7 +68,7 @@ func measures(seq int, at string) string {
 	return fmt.Sprintf(`{"t":%d,"seq":%d,"count":1,"epoch":"0123456789abcdef","TimeInstant":%q}`, seq, seq, at)
 }
 
-// What the agent answers over HTTP (facts/protocols.md, 2.6).
+// What the agent answers over HTTP.
 func TestSouth(t *testing.T) {
 	large := `{"t":"` + strings.Repeat("x", maxBody) + `"}`
 	for name, tt := range map[string]struct {

@@ -1,5 +1,5 @@
 // Package thingsboard is a ThingsBoard on the desk: its MQTT gateway API with
-// the limits and quirks of the real one (facts/protocols.md, 8). It shares no
+// the limits and quirks of the real one. It shares no
 // code with the gateway.
 package thingsboard
 

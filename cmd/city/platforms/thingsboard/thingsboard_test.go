@@ -23,7 +23,7 @@ func open(t *testing.T) (*Double, *desk.City, *bytes.Buffer) {
 	return d, city, &log
 }
 
-// TestTelemetry has what ThingsBoard makes of telemetry (facts/protocols.md, 8).
+// TestTelemetry has what ThingsBoard makes of telemetry.
 func TestTelemetry(t *testing.T) {
 	const keys = `"seq":1,"epoch":"0123456789abcdef"`
 	for name, tt := range map[string]struct {
