@@ -167,6 +167,17 @@ func (a Answer) Err(what string) error {
 	return err
 }
 
+// Misled tells whether the server says that it is not it, or not there, who takes
+// such a request: it has surely done nothing, and will do nothing until a person
+// has looked.
+func (a Answer) Misled() bool {
+	switch a.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusGone, http.StatusUnsupportedMediaType:
+		return true
+	}
+	return a.Status >= 300 && a.Status < 400
+}
+
 // longestPause is how long a server may put a gateway off.
 const longestPause = time.Hour
 

@@ -23,3 +23,11 @@ func ReadBack(body []byte) (int, error) {
 	all, err := instances(body)
 	return len(all), err
 }
+
+// Report reads the answer to an upsert of one entity: whether it is stored.
+func Report(body []byte, id string) (stored bool, err error) {
+	refused, err := parts(body, []entity{{id: id}})
+	p, failed := refused[id]
+	_ = p.Error() // whatever it says can be shown
+	return err == nil && !failed, err
+}

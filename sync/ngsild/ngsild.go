@@ -90,7 +90,7 @@ func (s Settings) Check(thing agent.Thing, properties []agent.Property) error {
 		term, ok := vocabulary.Of(p)
 		switch {
 		case !ok:
-			errs = append(errs, fmt.Errorf("unmapped property: no Smart Data Model is known for %s in %q; it is sent as a DeviceMeasurement without a unit", p.Name, p.Unit))
+			errs = append(errs, fmt.Errorf("unmapped property: no Smart Data Model is known for %s in %q; choose a unit of the list, or another protocol for this city", p.Name, p.Unit))
 		case needsPlace(term.Model) && len(thing.Location) < 2 && !placed[term.Model]:
 			placed[term.Model] = true
 			errs = append(errs, fmt.Errorf("thing.location is missing: %s (of %s) requires it; set location = [longitude, latitude]", term.Model, p.Name))

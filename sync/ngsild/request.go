@@ -61,7 +61,7 @@ func (p *problem) Error() string {
 			text += ": " + more
 		}
 	}
-	return text[:min(len(text), longestReason)]
+	return strings.ToValidUTF8(text[:min(len(text), longestReason)], "")
 }
 
 // longestReason is how much of a broker's words is kept.
@@ -106,6 +106,8 @@ func (c *city) fail(a httplink.Answer, what string) error {
 	case a.Status == http.StatusBadGateway, a.Status == http.StatusGatewayTimeout:
 		// A proxy answers, and does not know what became of it.
 		return errors.New(a.Err(what).Error())
+	case a.Misled():
+		return &agent.RetryError{Err: fmt.Errorf("%w; check url", a.Err(what)), After: contextPause}
 	}
 	return a.Err(what)
 }

@@ -339,3 +339,16 @@ func FuzzReadBack(f *testing.F) {
 		}
 	})
 }
+
+func FuzzReport(f *testing.F) {
+	f.Add([]byte(`{"success":["urn:a:b"],"errors":[{"entityId":"urn:a:c","error":{"type":"x/y","title":"t","detail":{},"status":400}}]}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		stored, _ := ngsild.Report(body, "urn:a:b")
+		var all map[string]any
+		_ = json.Unmarshal(body, &all)
+		if stored && !strings.Contains(fmt.Sprint(all), "urn:a:b") && json.Valid(body) {
+			t.Error("stored, and nothing says so")
+		}
+	})
+}

@@ -203,15 +203,20 @@ func (c *city) post(ctx context.Context, path string, body []byte) (httplink.Ans
 	return c.link.Do(ctx, httplink.Request{Method: http.MethodPost, Path: path, Header: h, Body: body})
 }
 
+// misledPause is how long a person has to correct where the gateway asks.
+const misledPause = 30 * time.Second
+
 // fail says what an answer means that is not the one hoped for: 400 and 413 are a
 // *uplink.Permanent, what surely was not taken is an *agent.RetryError.
 func fail(a httplink.Answer, what string) error {
-	switch a.Status {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+	switch {
+	case a.Status == http.StatusBadRequest, a.Status == http.StatusRequestEntityTooLarge:
 		return &uplink.Permanent{Err: a.Err(what)}
-	case http.StatusBadGateway, http.StatusGatewayTimeout:
+	case a.Status == http.StatusBadGateway, a.Status == http.StatusGatewayTimeout:
 		// A proxy answers, and does not know what became of it.
 		return errors.New(a.Err(what).Error())
+	case a.Misled():
+		return &agent.RetryError{Err: fmt.Errorf("%w; check url", a.Err(what)), After: misledPause}
 	}
 	return a.Err(what)
 }

@@ -40,3 +40,9 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	_, err = link.Do(t.Context(), httplink.Request{Method: http.MethodGet, Path: "/"})
 	assert.ErrorAs(t, err, &retry, "and nothing leaves any more")
 }
+
+func TestMisled(t *testing.T) {
+	for status, misled := range map[int]bool{200: false, 302: true, 308: true, 400: false, 404: true, 405: true, 406: true, 409: false, 410: true, 415: true, 429: false, 500: false} {
+		assert.Equal(t, misled, httplink.Answer{Status: status}.Misled(), status)
+	}
+}
