@@ -44,7 +44,7 @@ func TestBooksClose(t *testing.T) {
 					require.NoError(t, b.Record([]agent.Observation{{Datastream: ds, Time: when.Add(time.Duration(i) * time.Second), Value: float64(i % 2)}}))
 				}
 				d.faults.Add(1, misfortune())
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond) // else it is all one batch
 			}
 			d.faults.Clear()
 			require.Eventually(t, func() bool { return d.city.Received(thing.ID).Distinct == rounds*each }, 20*time.Second, 10*time.Millisecond)

@@ -77,6 +77,7 @@ type object = map[string]any
 type temporal struct {
 	kind       string
 	attributes map[string][]object
+	at         map[string]int // where the instance of an attribute and a time is
 }
 
 func (b *broker) tenant(name string) *tenant {
@@ -133,26 +134,24 @@ func (b *broker) applyTemporal(t *tenant, entity object) (created bool) {
 	id := text(entity["id"])
 	h, ok := t.history[id]
 	if !ok {
-		h = &temporal{kind: text(entity["type"]), attributes: make(map[string][]object)}
+		h = &temporal{kind: text(entity["type"]), attributes: make(map[string][]object), at: make(map[string]int)}
 		t.history[id] = h
 	}
 	for name, v := range attributes(entity) {
 		for _, i := range v {
-			h.attributes[name] = b.keep(h.attributes[name], i)
+			h.keep(name, i, b.History == Idempotent)
 		}
 	}
 	return !ok
 }
 
 // keep adds an instance, or puts it where it was.
-func (b *broker) keep(all []object, instance object) []object {
-	if b.History == Idempotent {
-		for i, other := range all {
-			if moment(other["observedAt"]).Equal(moment(instance["observedAt"])) {
-				all[i] = instance
-				return all
-			}
-		}
+func (h *temporal) keep(name string, instance object, once bool) {
+	key := name + " " + moment(instance["observedAt"]).String()
+	if at, ok := h.at[key]; ok && once {
+		h.attributes[name][at] = instance
+		return
 	}
-	return append(all, instance)
+	h.at[key] = len(h.attributes[name])
+	h.attributes[name] = append(h.attributes[name], instance)
 }
