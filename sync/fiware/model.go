@@ -101,7 +101,7 @@ func describeSensor(thing agent.Thing, id string, streams []*agent.Datastream, t
 		d.Attributes = append(d.Attributes, a)
 	}
 	if d.EntityType != ofDevice { // these models want it
-		d.Attributes = append(d.Attributes, attribute{Name: "dateObserved", Type: "DateTime", Expression: "TimeInstant"})
+		d.Attributes = append(d.Attributes, attribute{ObjectID: "dateObserved", Name: "dateObserved", Type: "DateTime", Expression: "TimeInstant"})
 		return d
 	}
 	maps.DeleteFunc(controlled, func(_ string, is bool) bool { return !is })

@@ -121,15 +121,19 @@ func (c *city) appendNode(at time.Time) {
 	c.buf = appendNumber(c.buf, at, c.number)
 	dst, start := appendNamed(c.buf, rebirthName, at, vocabulary.SparkplugBoolean)
 	c.buf = end(appendUint(dst, metricBoolean, 0), start)
-	c.appendText(noticeName, c.notice, at)
-	c.appendText(thingName, c.thing.ID, at)
-	c.appendText(titleName, c.thing.Name, at)
-	c.appendText(placeName, strings.Trim(fmt.Sprint(c.thing.Location), "[]"), at)
+	c.appendText(noticeName, c.notice, at, noticeAlias)
+	c.appendText(thingName, c.thing.ID, at, 0)
+	c.appendText(titleName, c.thing.Name, at, 0)
+	c.appendText(placeName, strings.Trim(fmt.Sprint(c.thing.Location), "[]"), at, 0)
 }
 
 // appendText appends a metric of the node that is a text, or null without one.
-func (c *city) appendText(name, text string, at time.Time) {
+// One that is sent again has an alias.
+func (c *city) appendText(name, text string, at time.Time, alias uint64) {
 	dst, start := appendNamed(c.buf, name, at, vocabulary.SparkplugString)
+	if alias != 0 {
+		dst = appendUint(dst, metricAlias, alias)
+	}
 	if text == "" {
 		dst = appendUint(dst, metricNull, 1)
 	} else {

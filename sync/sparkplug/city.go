@@ -34,6 +34,8 @@ type city struct {
 	host   *host // nil without a primary host
 	link   link
 
+	datatypes bool // data have datatypes, as births do; the specification (6.4.6) would leave them out
+
 	turn      chan struct{} // of capacity 1: who has put something in may send, as messages are numbered
 	confirm   sync.Mutex    // with a primary host: its STATEs tell not who asked
 	reborn    atomic.Bool   // a host wants the births again

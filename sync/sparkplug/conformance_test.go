@@ -43,7 +43,7 @@ func dialer(t *testing.T, city *desk.City, settings sparkplug.Settings) uplink.D
 	t.Helper()
 	p, err := sparkplug.Protocol.Configure(func(into any) error {
 		s := into.(*sparkplug.Settings)
-		s.URL, s.Node, s.PrimaryHost = city.URL(), settings.Node, settings.PrimaryHost
+		s.URL, s.Node, s.PrimaryHost, s.Datatypes = city.URL(), settings.Node, settings.PrimaryHost, settings.Datatypes
 		return nil
 	})
 	require.NoError(t, err)

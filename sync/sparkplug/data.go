@@ -79,7 +79,7 @@ func (c *city) arrange(said []*agent.Observation) []datum {
 // transmit sends data, and before each message the births that a host asks for.
 // Its error is an *agent.RetryError only if no message was sent.
 func (c *city) transmit(ctx context.Context, batch agent.Batch, data []datum) error {
-	k := keys{thing: c.thing.ID, epoch: batch.Epoch.String()}
+	k := keys{thing: c.thing.ID, epoch: batch.Epoch.String(), datatypes: c.datatypes}
 	sent := false
 	for len(data) > 0 {
 		err := c.prepare(ctx, data[0].m.device)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/sparkplug"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -48,6 +49,24 @@ func TestData(t *testing.T) {
 	t.Run("keys", func(t *testing.T) {
 		assert.Equal(t, map[string]any{"Quality": uint64(192), "seq": uint64(6), "epoch": "0000000000000007"}, data[0].Metrics[2].Properties)
 	})
+}
+
+// Some hosts read no value whose datatype they are not told again.
+func TestDatatypes(t *testing.T) {
+	r := newRig(t, sparkplug.Settings{Datatypes: true})
+	r.connect()
+	require.NoError(t, r.city.Announce(t.Context(), thing, all, nil))
+	r.publish(live(at(1, air, 1, 21.5), at(2, pulses, 1, 1), at(3, door, 1, 1), at(4, state, 1, 2)))
+	require.NoError(t, r.city.Notify(t.Context(), []agent.Notice{heartbeat()}))
+
+	var types []uint64
+	for _, e := range r.events("DDATA") {
+		for _, m := range e.Metrics {
+			types = append(types, m.Datatype)
+		}
+	}
+	assert.Equal(t, []uint64{10, 4, 11, 3}, types)
+	assert.EqualValues(t, 12, r.events("NDATA")[0].Metrics[0].Datatype)
 }
 
 func TestChronological(t *testing.T) {
@@ -186,6 +205,11 @@ func TestNotices(t *testing.T) {
 	rule(t, "topics-ndata-mqtt", func(t *testing.T) {
 		assert.Zero(t, data[0].QoS)
 		assert.False(t, data[0].Retained)
+	})
+	rule(t, "payloads-metric-datatype-not-req", func(t *testing.T) { assert.Zero(t, data[0].Metrics[0].Datatype) })
+	rule(t, "payloads-alias-data-cmd-requirement", func(t *testing.T) {
+		assert.Empty(t, data[0].Metrics[0].Name)
+		assert.Equal(t, find(t, r.events("NBIRTH")[0], "Notice").Alias, data[0].Metrics[0].Alias)
 	})
 	rule(t, "payloads-ndata-seq-inc", func(t *testing.T) { assert.Equal(t, []int{4, 5}, []int{data[0].Seq, data[1].Seq}) })
 	notices := r.desk.Received("lamp-042").Notices

@@ -10,7 +10,7 @@ import (
 )
 
 // Names of metrics and properties. Quality and engUnit are those that hosts
-// know (specification, 6.4.14, and custom); the others are Lamppost's own.
+// know (specification, 6.4.9, and custom); the others are Lamppost's own.
 const (
 	bdSeqName   = "bdSeq"
 	rebirthName = "Node Control/Rebirth"
@@ -30,7 +30,10 @@ const (
 	monoKey    = "monoNs"
 )
 
-// The values of Quality (specification, 6.4.14).
+// noticeAlias is beyond the ids of datastreams, which are the other aliases.
+const noticeAlias = 1 << 32
+
+// The values of Quality (specification, 6.4.9).
 const (
 	qualityBad  = 0
 	qualityGood = 192
@@ -198,6 +201,9 @@ func (m *metric) appendData(dst []byte, o *agent.Observation, k *keys, historica
 	dst, start := begin(dst, payloadMetric)
 	dst = appendUint(dst, metricAlias, m.alias)
 	dst = appendUint(dst, metricTimestamp, uint64(o.Time.UnixMilli()))
+	if k.datatypes {
+		dst = appendUint(dst, metricDatatype, m.datatype)
+	}
 	if historical {
 		dst = appendUint(dst, metricHistorical, 1)
 	}
@@ -212,8 +218,9 @@ func (m *metric) appendData(dst []byte, o *agent.Observation, k *keys, historica
 
 // keys are what the observations of a batch have in common.
 type keys struct {
-	thing string // of the node
-	epoch string
+	thing     string // of the node
+	epoch     string
+	datatypes bool
 }
 
 // appendDoubt appends the properties that only some observations have.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/vocabulary"
 )
 
 // Notify implements agent.City. Notices are values of a metric of the node, in
@@ -37,8 +38,11 @@ func (c *city) notify(ctx context.Context, told []agent.Notice) error {
 		c.notice = string(text)
 		c.startPayload()
 		dst, start := begin(c.buf, payloadMetric)
-		dst = appendString(dst, metricName, noticeName)
+		dst = appendUint(dst, metricAlias, noticeAlias)
 		dst = appendUint(dst, metricTimestamp, now())
+		if c.datatypes {
+			dst = appendUint(dst, metricDatatype, vocabulary.SparkplugString)
+		}
 		c.buf = end(appendString(dst, metricString, c.notice), start)
 		if err := c.send(ctx, c.node.topic("NDATA", "")); err != nil {
 			return fmt.Errorf("notice %d: %w", n.ID, err)

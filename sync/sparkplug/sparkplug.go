@@ -38,6 +38,7 @@ type Settings struct {
 	Group       string `doc:"Sparkplug group of the node"`
 	Node        string `doc:"Sparkplug id of the node, unique in the group; thing.id if left out"`
 	PrimaryHost string `doc:"id of the host application that must be online: nothing is sent while it is not; anybody will do if left out"`
+	Datatypes   bool   `doc:"say the datatype with each value too: hosts made with sparkplug-payload, such as those in Node-RED, read none without it"`
 }
 
 // Validate returns all mistakes in the settings at once.
@@ -60,7 +61,7 @@ func (s Settings) Check(thing agent.Thing, _ []agent.Property) error {
 	return checkID("thing.id", thing.ID)
 }
 
-// checkID makes sure that an id is one level of a topic (Sparkplug 4.1).
+// checkID makes sure that an id is one level of a topic (specification, chapter 4).
 func checkID(key, id string) error {
 	if id == "" {
 		return fmt.Errorf("%s is empty: it is part of the topic; give a name", key)
@@ -104,6 +105,7 @@ func dial(ctx context.Context, s Settings, target uplink.Target) (agent.City, er
 		return nil, err
 	}
 	c := newCity(n, target.Thing, number)
+	c.datatypes = s.Datatypes
 	o := mqttlink.Options{
 		ClientID:      n.id + "-sparkplug", // another city may be at the same broker, with the thing's id
 		WillTopic:     n.topic("NDEATH", ""),

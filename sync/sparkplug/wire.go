@@ -119,7 +119,7 @@ func nextField(b []byte) (f field, rest []byte, err error) {
 }
 
 // wantsRebirth tells whether a command asks for the births again: a metric
-// Node Control/Rebirth that is true (specification, 6.4.17).
+// Node Control/Rebirth that is true (specification, chapter 5).
 func wantsRebirth(payload []byte) (bool, error) {
 	wants := false
 	for len(payload) > 0 {

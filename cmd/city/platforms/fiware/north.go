@@ -1,9 +1,12 @@
 package fiware
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 )
 
 // handler serves the ports for measures and for provisioning.
@@ -126,6 +129,7 @@ func (d *Double) addDevices(t tenant, r *http.Request) (int, any) {
 			return 409, verdict{409, "DUPLICATE_DEVICE_ID", "A device with the same pair (Service, DeviceId) was found:" + dev.ID}
 		}
 		dev.Service, dev.Subservice = t.service, t.path
+		dev.complete()
 		d.registry.devices[dev.key()] = dev
 		if err := d.keep(saved{Device: dev}); err != nil {
 			return 500, verdict{500, "INTERNAL", err.Error()}
@@ -161,11 +165,37 @@ func (d *Double) changeDevice(t tenant, r *http.Request) (int, any) {
 			return 400, wrongSyntax
 		}
 	}
+	changed.complete()
+	d.touch(dev, &changed)
 	d.registry.devices[changed.key()] = &changed
 	if err := d.keep(saved{Device: &changed}); err != nil {
 		return 500, verdict{500, "INTERNAL", err.Error()}
 	}
 	return http.StatusNoContent, nil
+}
+
+// complete gives all attributes an object_id, as the agent does.
+func (dev *device) complete() {
+	for i := range dev.Attributes {
+		a := &dev.Attributes[i]
+		a.ObjectID = cmp.Or(a.ObjectID, a.Name)
+	}
+}
+
+// touch does what a change of a device does to its entity: attributes that are
+// new are null, and its time is now.
+func (d *Double) touch(was, is *device) {
+	e, ok := d.entities[was.EntityName]
+	if !ok || d.faults.Down {
+		return
+	}
+	u := &entity{ID: e.ID, Attrs: map[string]Attr{"TimeInstant": {Type: "DateTime", Value: time.Now().UTC().Format("2006-01-02T15:04:05.000Z")}}}
+	for _, a := range is.Attributes {
+		if !slices.ContainsFunc(was.Attributes, func(x attribute) bool { return x.Name == a.Name }) {
+			u.Attrs[a.Name] = Attr{Type: a.Type}
+		}
+	}
+	d.merge(u)
 }
 
 func (d *Double) removeDevice(t tenant, r *http.Request) (int, any) {

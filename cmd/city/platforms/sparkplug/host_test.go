@@ -99,13 +99,14 @@ func TestWhatTheHostAsksFor(t *testing.T) {
 		w            wire
 		asked, count int
 	}{
-		"the next number":           {"DDATA", "roof", ddata(2, 5, 1), 0, 1},
-		"a gap":                     {"DDATA", "roof", ddata(3, 5, 1), 1, 1},
-		"no number":                 {"DDATA", "roof", ddata(2, 5, 1)[:len(ddata(2, 5, 1))-2], 1, 1},
-		"an unknown alias":          {"DDATA", "roof", ddata(2, 6, 1), 1, 0},
-		"an alias of other devices": {"DDATA", "cellar", ddata(2, 5, 1), 1, 0},
-		"no key":                    {"DDATA", "roof", ddata(2, 5, 0), 0, 0},
-		"no message":                {"DDATA", "roof", wire("\xff"), 0, 0},
+		"the next number":               {"DDATA", "roof", ddata(2, 5, 1), 0, 1},
+		"a gap":                         {"DDATA", "roof", ddata(3, 5, 1), 1, 1},
+		"no number":                     {"DDATA", "roof", ddata(2, 5, 1)[:len(ddata(2, 5, 1))-2], 1, 1},
+		"an unknown alias":              {"DDATA", "roof", ddata(2, 6, 1), 1, 0},
+		"an alias of other devices":     {"DDATA", "cellar", ddata(2, 5, 1), 1, 0},
+		"no key":                        {"DDATA", "roof", ddata(2, 5, 0), 0, 0},
+		"an unknown metric of the node": {"NDATA", "", wire(nil).text(2, string(wire(nil).number(2, 9).text(15, "{}"))).number(3, 2), 1, 0},
+		"no message":                    {"DDATA", "roof", wire("\xff"), 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newTable(t, "")

@@ -82,7 +82,8 @@ func (n *node) take(book *desk.Book, e Event, p payload) (ask bool, err error) {
 	case "DBIRTH":
 		return ask, n.bearDevice(book, e.Device, p)
 	case "NDATA":
-		return ask, n.notices(book, p)
+		unknown, err := n.notices(book, p)
+		return ask || unknown, err
 	case "DDATA":
 		unknown, err := n.data(book, e.Device, p)
 		return ask || unknown, err
@@ -101,9 +102,12 @@ func (n *node) count(seq int) (gap bool) {
 }
 
 func (n *node) bear(book *desk.Book, p payload) error {
-	b := birth{Node: n.name}
+	b := birth{Node: n.name, Aliases: map[uint64]target{}}
 	known := false
 	for _, m := range p.metrics {
+		if m.aliased {
+			b.Aliases[m.alias] = target{Name: m.name, Datatype: m.datatype}
+		}
 		switch m.name {
 		case "bdSeq":
 			b.BdSeq, known = m.value.(uint64)
@@ -150,8 +154,16 @@ func (n *node) die(p payload) {
 	}
 }
 
-func (n *node) notices(book *desk.Book, p payload) error {
+// notices takes what the node itself tells, by the name or the alias of the metric.
+func (n *node) notices(book *desk.Book, p payload) (unknown bool, err error) {
 	for _, m := range p.metrics {
+		if t, ok := n.aliases[m.alias]; m.aliased && ok && t.Device == "" {
+			m.name = t.Name
+		}
+		if m.name == "" {
+			n.state.Unknown++
+			unknown = true
+		}
 		text, ok := m.value.(string)
 		if m.name != "Notice" || !ok {
 			continue
@@ -162,10 +174,10 @@ func (n *node) notices(book *desk.Book, p payload) error {
 			continue
 		}
 		if err := book.Tell(n.thing, notice); err != nil {
-			return err
+			return unknown, err
 		}
 	}
-	return nil
+	return unknown, nil
 }
 
 // data counts the observations of a message, all that have a key and an alias
