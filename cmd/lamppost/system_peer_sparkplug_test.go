@@ -104,6 +104,7 @@ func drain(t *testing.T, dir, address, primaryHost string) (*buffer.Buffer, func
 	p, err := sparkplug.Protocol.Configure(func(s any) error {
 		set := s.(*sparkplug.Settings)
 		set.URL, set.PrimaryHost = "mqtt://"+address, primaryHost
+		set.Datatypes = true // sparkplug-payload reads no value without
 		return nil
 	})
 	require.NoError(t, err)
@@ -149,12 +150,13 @@ func checkSparkplug(t *testing.T, lines []string, epoch string, want int) {
 			case "NBIRTH":
 				require.NotEmpty(t, metric.Type)
 			case "NDATA":
+				require.True(t, json.Valid([]byte(unquoted(t, metric.Value))), "a notice")
 				notices++
 			case "DBIRTH":
 				aliases[metric.Alias] = metric
 			case "DDATA":
 				require.Contains(t, aliases, metric.Alias, "a birth has told of it")
-				require.NotEmpty(t, metric.Value)
+				checkValue(t, aliases[metric.Alias], metric, m.Topic)
 				require.Equal(t, epoch, text(metric.Properties["epoch"].Value))
 				require.Equal(t, "192", string(metric.Properties["Quality"].Value))
 				require.Equal(t, "Int32", metric.Properties["Quality"].Type)
@@ -172,4 +174,24 @@ func checkSparkplug(t *testing.T, lines []string, epoch string, want int) {
 	assert.GreaterOrEqual(t, notices, 2, "a heartbeat at both ends")
 	assert.GreaterOrEqual(t, current, 90, "what is new is live")
 	t.Logf("%d observations, %d historical and %d live metrics in %d messages", len(seqs), historical, current, len(lines))
+}
+
+// checkValue checks that the host has read what fill and the test have recorded.
+func checkValue(t *testing.T, birth, m sparkplugMetric, topic string) {
+	t.Helper()
+	require.Equal(t, birth.Type, m.Type)
+	if birth.Name == "open" {
+		require.Contains(t, []string{"true", "false"}, string(m.Value))
+		return
+	}
+	_, sensor, _ := strings.Cut(topic, "/old-")
+	n, err := strconv.Atoi(sensor)
+	require.NoError(t, err)
+	require.Equal(t, strconv.FormatFloat(float64(n)/4, 'g', -1, 64), string(m.Value))
+}
+
+func unquoted(t *testing.T, raw json.RawMessage) (s string) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(raw, &s))
+	return s
 }
