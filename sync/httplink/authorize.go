@@ -1,6 +1,7 @@
 package httplink
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,29 +16,52 @@ import (
 	"github.com/lamppost-city/lamppost/sync/credentials"
 )
 
-// authorize proves who the gateway is.
-func (l *Link) authorize(ctx context.Context, r *http.Request) error {
+// authorize proves who the gateway is. What an answer must not show of that is
+// the header as it is, what follows its first word, and the secret itself.
+func (l *Link) authorize(ctx context.Context, r *http.Request) (secrets []string, err error) {
+	secret, err := l.prove(ctx, r)
+	if err != nil || secret == "" {
+		return nil, err
+	}
+	_, proof, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return []string{proof, secret}, nil
+}
+
+// shortest is how long a secret must be to be looked for in an answer: shorter
+// ones stand there by chance.
+const shortest = 6
+
+// redacted returns an answer without secrets: some servers say all they heard in
+// their errors.
+func redacted(body []byte, secrets []string) []byte {
+	for _, secret := range secrets {
+		if len(secret) >= shortest {
+			body = bytes.ReplaceAll(body, []byte(secret), []byte("…"))
+		}
+	}
+	return body
+}
+
+// prove sets the header and returns the secret in it.
+func (l *Link) prove(ctx context.Context, r *http.Request) (secret string, err error) {
 	switch s := l.settings; {
 	case s.Username != "":
-		password, err := credentials.Secret("password_file", s.PasswordFile)
-		if err != nil {
-			return err
+		if secret, err = credentials.Secret("password_file", s.PasswordFile); err != nil {
+			return "", err
 		}
-		r.SetBasicAuth(s.Username, password)
+		r.SetBasicAuth(s.Username, secret)
 	case s.TokenFile != "":
-		token, err := credentials.Secret("token_file", s.TokenFile)
-		if err != nil {
-			return err
+		if secret, err = credentials.Secret("token_file", s.TokenFile); err != nil {
+			return "", err
 		}
-		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Authorization", "Bearer "+secret)
 	case s.TokenURL != "":
-		token, err := l.tokens.get(ctx, l)
-		if err != nil {
-			return err
+		if secret, err = l.tokens.get(ctx, l); err != nil {
+			return "", err
 		}
-		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Authorization", "Bearer "+secret)
 	}
-	return nil
+	return secret, nil
 }
 
 // tokens keeps an OAuth2 token until it is about to expire (RFC 6749, 4.4).

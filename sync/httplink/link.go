@@ -115,8 +115,9 @@ func (l *Link) Do(ctx context.Context, r Request) (Answer, error) {
 	for k, v := range r.Header {
 		req.Header.Set(k, v)
 	}
-	if strings.HasPrefix(target, l.base) {
-		if err := l.authorize(ctx, req); err != nil {
+	var secrets []string
+	if target == l.base || strings.HasPrefix(target, l.base+"/") || strings.HasPrefix(target, l.base+"?") {
+		if secrets, err = l.authorize(ctx, req); err != nil {
 			return Answer{}, &agent.RetryError{Err: err}
 		}
 	}
@@ -136,7 +137,7 @@ func (l *Link) Do(ctx context.Context, r Request) (Answer, error) {
 	if res.StatusCode == http.StatusUnauthorized {
 		l.tokens.forget()
 	}
-	return Answer{res.StatusCode, res.Header, body}, nil
+	return Answer{res.StatusCode, res.Header, redacted(body, secrets)}, nil
 }
 
 // unwrap leaves out the URL, which stands in the message already and may hold a key.

@@ -301,3 +301,25 @@ func TestRenewedCertificate(t *testing.T) {
 		return err == nil && serial.Load() == 2
 	}, 5*time.Second, 10*time.Millisecond)
 }
+
+// What proves who the gateway is goes to its own platform only, however much
+// another address looks like it.
+func TestSecretsStayAtHome(t *testing.T) {
+	var seen atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen.Store(r.Header.Get("Authorization"))
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, "you said "+r.Header.Get("Authorization"))
+	}))
+	defer server.Close()
+	s := Settings{URL: server.URL, TokenFile: write(t, canary)}
+	a, err := open(t, s).Do(t.Context(), Request{Method: "GET", Path: server.URL + "/elsewhere"})
+	require.NoError(t, err)
+	assert.Equal(t, "Bearer "+canary, seen.Load())
+	assert.Equal(t, "you said Bearer …", string(a.Body), "and is not shown")
+
+	s.URL = server.URL[:len(server.URL)-1] // a port with a digit less
+	_, err = open(t, s).Do(t.Context(), Request{Method: "GET", Path: server.URL + "/elsewhere"})
+	require.NoError(t, err)
+	assert.Empty(t, seen.Load())
+}

@@ -24,12 +24,9 @@ type city struct {
 func (c *city) Announce(ctx context.Context, thing agent.Thing, streams []*agent.Datastream, _ []agent.Observation) error {
 	payload, err := json.Marshal(announce(thing, streams))
 	if err != nil {
-		return fmt.Errorf("announce: %w", err)
+		return err
 	}
-	if err := c.link.Publish(ctx, topic(c.thing, announcement), payload, true); err != nil {
-		return fmt.Errorf("announce: %w", err)
-	}
-	return nil
+	return c.link.Publish(ctx, topic(c.thing, announcement), payload, true)
 }
 
 // Publish implements agent.City. A batch that is too large for one pack is
