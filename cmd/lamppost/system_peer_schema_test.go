@@ -5,11 +5,19 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/senml"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -105,4 +113,74 @@ func TestSystemPeerCBOR(t *testing.T) {
 	require.Len(t, got, 2)
 	assert.JSONEq(t, `[{"bn":"urn:dev","n":"t","t":1778384896,"v":1}]`, got[0])
 	assert.JSONEq(t, `[{"n":"a","vb":true},{"seq":9007199254740991,"s":1.5,"vd":"AQI"}]`, got[1])
+}
+
+// TestSystemPeerCBORPacks reads what the gateway sends with that decoder: every
+// observation is there with its value, its time and its key.
+func TestSystemPeerCBORPacks(t *testing.T) {
+	var packs []byte
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil && r.Header.Get("Content-Type") == "application/senml+cbor" {
+			packs = append(packs, body...)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	p, err := senml.Protocol.Configure(func(s any) error {
+		x := s.(*senml.Settings)
+		x.URL, x.Format = server.URL, "cbor"
+		return nil
+	})
+	require.NoError(t, err)
+	city, err := p.Dial(t.Context(), uplink.Target{Thing: agent.Thing{ID: "lamp-042"}, Ack: agent.AckStored})
+	require.NoError(t, err)
+	defer city.Close()
+	streams := []*agent.Datastream{
+		{Name: "roof-air/airTemperature", Property: agent.AirTemperature, Resolution: 2, Thing: "lamp-042"},
+		{Name: "door/open", Property: agent.Open, Thing: "lamp-042"},
+		{Name: "meter/quantity", Property: agent.Property{Name: "quantity", Unit: "kW.h"}, Resolution: -1, Thing: "lamp-042"},
+	}
+	batch := agent.Batch{Epoch: 0x0123456789abcdef}
+	begin := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	for i := range 2500 {
+		ds := streams[i%3]
+		value := []float64{agent.Round(21.5-float64(i)/100, 2), float64(i % 2), 1 / float64(i+1)}[i%3]
+		batch.Observations = append(batch.Observations, agent.Observation{
+			Seq: uint64(i + 1 + i/1000), Datastream: ds, Time: begin.Add(time.Duration(i/3) * 1001 * time.Millisecond), Value: value,
+		})
+	}
+	for part := range slices.Chunk(batch.Observations, 500) { // a pack each
+		require.NoError(t, city.Publish(t.Context(), agent.Batch{Epoch: batch.Epoch, Observations: part}))
+	}
+
+	next, time_, seq := 0, 0.0, uint64(0)
+	for _, text := range decodeSenML(t, packs) {
+		var records []struct {
+			Time    *float64 `json:"bt"`
+			Name    string   `json:"n"`
+			Unit    string   `json:"u"`
+			Value   float64  `json:"v"`
+			Seq     uint64   `json:"seq"`
+			Epoch   string   `json:"epoch"`
+			Quality string   `json:"q"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(text), &records), text)
+		require.Equal(t, "0123456789abcdef", records[0].Epoch)
+		for _, r := range records {
+			if r.Time != nil {
+				time_ = *r.Time
+			}
+			if seq++; r.Seq != 0 {
+				seq = r.Seq
+			}
+			want := batch.Observations[next]
+			require.Equal(t, want.Datastream.Name, r.Name)
+			require.Equal(t, want.Value, r.Value)
+			require.Equal(t, want.Seq, seq)
+			require.InDelta(t, float64(want.Time.UnixMilli())/1000, time_, 1e-4)
+			next++
+		}
+	}
+	require.Equal(t, len(batch.Observations), next)
 }
