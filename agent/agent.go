@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -100,7 +101,10 @@ type SensorStatus struct {
 	State  string    `json:"state"` // ok, failing, absent; "" before the first attempt
 	Last   time.Time `json:"last,omitzero"`
 	Errors uint64    `json:"errors"`
-	Err    string    `json:"err,omitempty"` // the last error, while the state is not ok
+
+	// Doubts counts the values of this run by each reason to doubt them.
+	Doubts map[string]uint64 `json:"doubts,omitempty"`
+	Err    string            `json:"err,omitempty"` // the last error, while the state is not ok
 }
 
 // Status returns how the sensors are doing.
@@ -109,8 +113,10 @@ func (a *Agent) Status() []SensorStatus {
 	all := make([]SensorStatus, 0, len(a.runners))
 	for _, r := range a.runners {
 		r.mu.Lock()
-		all = append(all, r.status)
+		s := r.status
+		s.Doubts = maps.Clone(s.Doubts)
 		r.mu.Unlock()
+		all = append(all, s)
 	}
 	return all
 }

@@ -107,6 +107,41 @@ func TestNoDriverGetsNonsenseThrough(t *testing.T) {
 	})
 }
 
+// What is doubted is counted, by its reasons; what all values have is not.
+func TestDoubtsAreCounted(t *testing.T) {
+	s := &fakeSensor{value: 20, quality: Suspect | Simulated}
+	run(t, SensorConfig{Every: time.Minute, Sensor: s, Quality: Simulated}, func(t *testing.T, a *Agent, _ *fakeRecorder, _ *bytes.Buffer) {
+		pass(3 * time.Minute)
+		assert.Equal(t, map[string]uint64{"suspect": 4}, a.Status()[0].Doubts)
+	})
+}
+
+// What a processor makes of the results is recorded, and what it held back when
+// the sensor is read no more.
+func TestProcess(t *testing.T) {
+	s := &fakeSensor{value: 20}
+	rec := run(t, SensorConfig{Every: time.Minute, Sensor: s, Process: doubler{}}, func(*testing.T, *Agent, *fakeRecorder, *bytes.Buffer) {
+		pass(time.Second)
+	})
+	assert.Equal(t, 40.0, rec.of("roof/airTemperature")[0].Value)
+	require.Len(t, rec.of("roof/open"), 1)
+	assert.Equal(t, 1.0, rec.of("roof/open")[0].Value)
+}
+
+// doubler doubles, and holds back a Truth.
+type doubler struct{}
+
+func (doubler) Process(rs []Result) []Result {
+	for i := range rs {
+		rs[i].Value *= 2
+	}
+	return append(rs, Result{Property: RelativeHumidity, Time: time.Now()}) // which has no datastream
+}
+
+func (doubler) Flush(rs []Result) []Result {
+	return append(rs, Result{Property: Open, Value: 1, Time: time.Now()})
+}
+
 func TestHangingSensor(t *testing.T) {
 	s := &fakeSensor{hang: true}
 	run(t, SensorConfig{Every: time.Second, Sensor: s}, func(t *testing.T, a *Agent, _ *fakeRecorder, _ *bytes.Buffer) {
@@ -167,6 +202,7 @@ type fakeSensor struct {
 	mu       sync.Mutex
 	value    float64
 	property Property
+	quality  Quality
 	at       time.Time
 	err      error
 	partial  bool
@@ -194,7 +230,7 @@ func (s *fakeSensor) Observe(ctx context.Context, into []Result) ([]Result, erro
 	if property.Name == "" {
 		property = AirTemperature
 	}
-	return append(into, Result{Property: property, Value: s.value, Time: s.at}), s.err
+	return append(into, Result{Property: property, Value: s.value, Quality: s.quality, Time: s.at}), s.err
 }
 
 type wakingSensor struct {

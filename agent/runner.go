@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -180,6 +181,7 @@ func (r *runner) recordAll(results []Result) (all []Observation, err error) {
 		obs := make([]Observation, 0, len(group))
 		for _, x := range group {
 			obs = append(obs, r.observation(x))
+			r.doubt(obs[len(obs)-1].Quality &^ r.c.Quality)
 		}
 		if failed := r.record(obs); failed != nil {
 			return all, failed
@@ -226,6 +228,21 @@ func (r *runner) record(obs []Observation) error {
 		return fmt.Errorf("record: %w", err)
 	}
 	return nil
+}
+
+// doubt counts the reasons to doubt a value.
+func (r *runner) doubt(q Quality) {
+	if q == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.status.Doubts == nil {
+		r.status.Doubts = make(map[string]uint64)
+	}
+	for name := range strings.SplitSeq(q.String(), ",") {
+		r.status.Doubts[name]++
+	}
 }
 
 // note keeps the sensor's state, and records and logs its changes.

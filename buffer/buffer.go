@@ -87,6 +87,7 @@ type Buffer struct {
 
 	next     uint64 // the next Seq
 	clocks   []clockState
+	alarms   ranges // Seqs of the instants of this run that have an alarm
 	heldFrom uint64 // Seqs from here on are kept back from the cities, or 0
 	flushed  uint64 // what is pending has a higher Seq
 	scratch  []row  // of the commit under way

@@ -2,7 +2,6 @@ package buffer
 
 import (
 	"errors"
-	"math"
 	"slices"
 	"sort"
 
@@ -65,7 +64,7 @@ func (c *Cursor) Connected(lanes bool) {
 	defer c.b.mu.Unlock()
 	c.live = c.b.next
 	if !lanes {
-		c.live = math.MaxUint64
+		c.live = forever
 	}
 }
 

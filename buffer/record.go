@@ -59,6 +59,9 @@ func (b *Buffer) record(obs []agent.Observation) (urgent bool, err error) {
 		urgent = urgent || o.Datastream.Class == agent.Alarm
 	}
 	b.push(obs, now)
+	if urgent {
+		b.alarm(obs[0].Seq, obs[len(obs)-1].Seq)
+	}
 	for i := range obs {
 		b.last(obs[i].Datastream).last = obs[i]
 	}

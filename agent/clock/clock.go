@@ -27,6 +27,25 @@ const (
 // String returns the state's name.
 func (s State) String() string { return [...]string{"impossible", "plausible", "trusted"}[s] }
 
+// Words says what that means for observations.
+func (s State) Words() string {
+	return [...]string{
+		"impossible: it shows a time that is past for sure; observations wait for clock_hold, then go marked clock-unset",
+		"plausible: nothing vouches for it; observations go marked clock-unset, and are mended when it is set",
+		"trusted",
+	}[s]
+}
+
+// Words says what the state of that name means for observations.
+func Words(name string) string {
+	for s := Impossible; s <= Trusted; s++ {
+		if s.String() == name {
+			return s.Words()
+		}
+	}
+	return name
+}
+
 // released is when this was written: no clock may be before it.
 var released = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 

@@ -26,11 +26,15 @@ anywhere.`,
 		if *asJSON {
 			return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{
 				"thing": cfg.Thing.ID, "board": cfg.Board, "sensors": len(cfg.Sensors), "cities": len(cfg.Cities),
+				"notes": append([]string{}, cfg.Notes()...),
 			})
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: good: %s, %d sensors, %d cities\n", *path, cfg.Thing.ID, len(cfg.Sensors), len(cfg.Cities))
 		for _, c := range cfg.Cities {
 			fmt.Fprintf(cmd.OutOrStdout(), "city %s: %s, acknowledged by: %s\n", c.Name, c.Protocol, c.Ack)
+		}
+		for _, note := range cfg.Notes() {
+			fmt.Fprintf(cmd.OutOrStdout(), "note: %s\n", note)
 		}
 		if len(cfg.Cities) == 0 {
 			fmt.Fprintln(cmd.OutOrStdout(), "no city: observations are kept for the one to come")

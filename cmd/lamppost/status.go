@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/lamppost-city/lamppost/agent/clock"
 	"github.com/lamppost-city/lamppost/agent/control"
 	"github.com/lamppost-city/lamppost/buffer"
 	"github.com/lamppost-city/lamppost/cmd/lamppost/config"
@@ -66,7 +70,7 @@ func (s status) show(out io.Writer) error {
 		fmt.Fprintf(w, "disk\t%s\n", s.Failing)
 	}
 	if s.Clock != "" {
-		fmt.Fprintf(w, "clock\t%s\n", s.Clock)
+		fmt.Fprintf(w, "clock\t%s\n", clock.Words(s.Clock))
 	}
 	if s.Wear != nil {
 		showWear(w, *s.Wear)
@@ -82,11 +86,23 @@ func (s status) show(out io.Writer) error {
 	if err := w.Flush(); err != nil || len(s.Sensors) == 0 {
 		return err
 	}
-	fmt.Fprintf(w, "\nsensor\tdriver\tstate\tlast\terrors\n")
+	fmt.Fprintf(w, "\nsensor\tdriver\tstate\tlast\terrors\tdoubts\n")
 	for _, x := range s.Sensors {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", x.Name, x.Driver, x.State, moment(x.Last), x.Errors, x.Err)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", x.Name, x.Driver, x.State, moment(x.Last), x.Errors, doubts(x.Doubts), x.Err)
 	}
 	return w.Flush()
+}
+
+// doubts says how many values were doubted, and why.
+func doubts(counts map[string]uint64) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, fmt.Sprintf("%d %s", counts[name], name))
+	}
+	if len(all) == 0 {
+		return "-"
+	}
+	return strings.Join(all, ", ")
 }
 
 // showWear says what writing does to the card.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lamppost-city/lamppost/agent/clock"
 	"github.com/lamppost-city/lamppost/cmd/city/desk"
 )
 
@@ -66,7 +67,7 @@ func (v *view) line() {
 		link = "away"
 	}
 	if p.Seconds == 1 {
-		fmt.Fprintf(v.out, "a gateway with %d simulated sensors, a city on %s; the clock is %s\n", len(s.Sensors), v.city.URL(), p.Clock)
+		fmt.Fprintf(v.out, "a gateway with %d simulated sensors, a city on %s; the clock is %s\n", len(s.Sensors), v.city.URL(), clock.Words(p.Clock))
 	}
 	fmt.Fprintf(v.out, "%3d s  city %-9s  observed %5d  at the city %5d  waiting %4d %s  %s\n",
 		p.Seconds, link, p.Accepted, p.Received, p.Waiting, v.bar(p.Waiting), p.Latest)

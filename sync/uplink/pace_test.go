@@ -62,6 +62,16 @@ func TestPaceOfTheCity(t *testing.T) {
 	})
 }
 
+// Alarms that waited go before the rest of the backlog, and whatever the rate.
+func TestAlarmsGoFirst(t *testing.T) {
+	queue, city := newQueue(1000), &fakeCity{}
+	queue.urgent = []uint64{700, 900}
+	run(t, &Uplink{Queue: queue, Dial: city.dial, Rate: 1}, func(t *testing.T, _ *bytes.Buffer) {
+		pass(500 * time.Millisecond)
+		assert.ElementsMatch(t, []uint64{700, 900, 1}, city.seqs(), "the rate lets one of the others go")
+	})
+}
+
 // What comes late is marked: a platform that shows the newest value must know.
 func TestLate(t *testing.T) {
 	queue, city := newQueue(20), &lateCity{late: make(map[uint64]bool)}

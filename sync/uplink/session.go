@@ -202,12 +202,17 @@ func (s *session) send(ctx context.Context) (pause time.Duration, err error) {
 	return 0, nil
 }
 
-// next returns what to send: live first, then what must be sent again, then the
-// backlog. A suspect goes last, or when the others had their time, and alone.
+// next returns what to send: live first, then alarms that waited, what must be
+// sent again, and the backlog. A suspect goes last, or when the others had their time, and alone.
 func (s *session) next() (h held, pause time.Duration) {
 	suspect := s.nextHeld(held.suspect)
 	if suspect < 0 || time.Since(s.begun) < othersFirst {
 		if batch := s.Queue.Live(s.limit); len(batch.Observations) > 0 {
+			return held{batch: batch}, 0
+		}
+		// Alarms that waited wait for nothing more, not for the rate either.
+		if batch := s.Queue.Urgent(s.limit); len(batch.Observations) > 0 {
+			batch.Late = true
 			return held{batch: batch}, 0
 		}
 		if i := s.nextHeld(func(h held) bool { return !h.suspect() }); i >= 0 {
@@ -224,23 +229,6 @@ func (s *session) next() (h held, pause time.Duration) {
 		return held{}, 0
 	}
 	return s.takeHeld(suspect), 0
-}
-
-// backlog returns the next batch of the backlog, within the rate.
-func (s *session) backlog() (batch agent.Batch, pause time.Duration) {
-	limit := s.limit
-	if s.Rate > 0 {
-		if pause := time.Until(s.backlogAt); pause > 0 {
-			return batch, pause
-		}
-		limit = min(limit, max(1, int(s.Rate)))
-	}
-	batch = s.Queue.Backlog(limit)
-	batch.Late = !s.pace.InOrder
-	if s.Rate > 0 {
-		s.backlogAt = time.Now().Add(time.Duration(float64(len(batch.Observations)) / s.Rate * float64(time.Second)))
-	}
-	return batch, 0
 }
 
 // finish draws the consequences of one outcome. Its error ends the session.

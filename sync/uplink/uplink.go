@@ -27,6 +27,9 @@ type Queue interface {
 	Live(limit int) agent.Batch
 	Backlog(limit int) agent.Batch
 
+	// Urgent likewise hands out what has an alarm, of any lane.
+	Urgent(limit int) agent.Batch
+
 	// Settle says that the city has the batch, except for those it will never
 	// take, which are given with their reasons by Seq.
 	Settle(batch agent.Batch, refused map[uint64]string)

@@ -244,6 +244,7 @@ type fakeQueue struct {
 	live     uint64
 	state    map[uint64]int // 0 waiting, 1 handed out, 2 settled
 	aside    []uint64
+	urgent   []uint64
 	stream   *agent.Datastream
 	notices  []agent.Notice
 	notified uint64
@@ -305,6 +306,17 @@ func (q *fakeQueue) Backlog(limit int) agent.Batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.lane(1, min(q.last, q.live-1), limit)
+}
+
+func (q *fakeQueue) Urgent(limit int) agent.Batch {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, seq := range q.urgent {
+		if b := q.lane(seq, seq, limit); len(b.Observations) > 0 {
+			return b
+		}
+	}
+	return agent.Batch{}
 }
 
 func (q *fakeQueue) Settle(b agent.Batch, refused map[uint64]string) {

@@ -54,6 +54,17 @@ type Buffer struct {
 	Durability  string        `doc:"default, or strict: on flash before it is sent"`
 }
 
+// thingKeys are those of the [thing] table.
+type thingKeys struct {
+	ID            string    `doc:"the gateway's id, unique in the city"`
+	Name          string    `doc:"its name, for people"`
+	Location      []float64 `doc:"longitude, latitude and perhaps altitude in m (WGS 84)"`
+	RoundLocation int       `doc:"decimals of longitude and latitude that cities are told: 3 is about 100 m"`
+}
+
+// unrounded decimals are a tenth of a millimetre.
+const unrounded = 9
+
 // Sensor is a [[sensor]] table.
 type Sensor struct {
 	Name   string
@@ -161,11 +172,7 @@ func boardNames(c Catalog) (names []string) {
 
 func (c *Config) thing(d *decoder, table map[string]any) {
 	at := place{}.key("thing")
-	var keys struct {
-		ID       string
-		Name     string
-		Location []float64
-	}
+	keys := thingKeys{RoundLocation: unrounded}
 	d.fill(at, table, &keys)
 	if !isName(keys.ID) {
 		d.mistake(at.key("id"), "id = %q: want a name of small letters, digits and -, unique in the city", keys.ID)
@@ -173,6 +180,11 @@ func (c *Config) thing(d *decoder, table map[string]any) {
 	if n := len(keys.Location); n != 0 && (n < 2 || n > 3 || keys.Location[0] < -180 || keys.Location[0] > 180 ||
 		keys.Location[1] < -90 || keys.Location[1] > 90) {
 		d.mistake(at.key("location"), "location: want longitude, latitude and perhaps altitude: [6.6323, 46.5197, 412.0]")
+	}
+	if n := keys.RoundLocation; n < 0 || n > unrounded {
+		d.mistake(at.key("round_location"), "round_location = %d: want 0 to %d decimals", n, unrounded)
+	} else if len(keys.Location) >= 2 && n < unrounded {
+		keys.Location[0], keys.Location[1] = agent.Round(keys.Location[0], int8(n)), agent.Round(keys.Location[1], int8(n))
 	}
 	c.Thing = agent.Thing{ID: keys.ID, Name: keys.Name, Location: keys.Location}
 }

@@ -211,3 +211,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestNotes(t *testing.T) {
+	load := func(text string) *Config {
+		c, err := Parse("x.toml", []byte(text), catalog)
+		require.NoError(t, err)
+		return c
+	}
+	const sensor = "[[sensor]]\nname = \"meter\"\ndriver = \"pulse\"\npin = \"GPIO17\"\nper_pulse = 1\nunit = \"kW.h\"\nevery = \"1m\"\n"
+	const city = "[[city]]\nname = \"a\"\nprotocol = \"senml\"\nurl = \"mqtts://x\"\n"
+	fine := "[thing]\nid = \"lamp\"\nlocation = [6.632345, 46.519712, 412.0]\n"
+	notes := load(fine + sensor + city).Notes()
+	require.Len(t, notes, 2)
+	assert.Contains(t, notes[0], "round_location = 3 tells the street")
+	assert.Contains(t, notes[1], `sensor "meter": quantity every 1m0s shows when people are at home`)
+	assert.Len(t, load(fine+sensor).Notes(), 1, "nobody is told the place")
+
+	c := load(strings.Replace(fine, "location", "round_location = 3\nlocation", 1) + sensor + "[[sensor.process]]\nkind = \"window\"\nproperty = \"quantity\"\nspan = \"15m\"\n" + city)
+	assert.Equal(t, []float64{6.632, 46.52, 412}, c.Thing.Location)
+	assert.Empty(t, c.Notes(), "the place is coarse enough, and so is what is told of the meter")
+	_, err := Parse("x.toml", []byte(strings.Replace(fine, "location", "round_location = 10\nlocation", 1)+sensor), catalog)
+	assert.ErrorContains(t, err, "round_location = 10: want 0 to 9 decimals")
+}
