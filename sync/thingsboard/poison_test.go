@@ -92,3 +92,5 @@ func TestSameBatchClosesTheConnectionTwice(t *testing.T) {
 	assert.Len(t, b.received(1), 49)
 	assert.NotContains(t, b.received(1), uint64(37))
 }
+
+func (q *queue) Urgent(int) agent.Batch { return agent.Batch{} }
