@@ -29,6 +29,7 @@ check: ## what a change must pass
 	cd buffer/faultdisk && $(GO) vet . && $(GO) mod tidy -diff
 	$(GO) test -race -shuffle=on ./...
 	GOARCH=386 $(GO) vet ./...
+	GOARCH=386 $(GO) test -run 'Clock|Times|Grid|Bracket' ./agent/... ./buffer
 	GOARCH=arm GOARM=6 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/lamppost
 	GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/lamppost
 	$(GO) mod tidy -diff
