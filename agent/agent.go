@@ -165,19 +165,19 @@ func (a *Agent) Observe(ctx context.Context, name string) ([]Observation, error)
 	}
 }
 
-// instants groups results by their time, oldest first: each group is recorded
-// as one.
-func instants(results []Result) [][]Result {
+// byTime sorts results, oldest first.
+func byTime(results []Result) {
 	slices.SortStableFunc(results, func(x, y Result) int { return x.Time.Compare(y.Time) })
-	var groups [][]Result
-	for i, r := range results {
-		if i == 0 || !r.Time.Equal(results[i-1].Time) {
-			groups = append(groups, nil)
-		}
-		last := len(groups) - 1
-		groups[last] = append(groups[last], r)
+}
+
+// instant returns the results from the front that are of one time: they are
+// recorded as one.
+func instant(results []Result) []Result {
+	n := 1
+	for n < len(results) && results[n].Time.Equal(results[0].Time) {
+		n++
 	}
-	return groups
+	return results[:n]
 }
 
 // grid returns the first moment after t that is a multiple of every, plus phase,

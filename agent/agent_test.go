@@ -192,10 +192,14 @@ func TestObserveNow(t *testing.T) {
 func TestInstants(t *testing.T) {
 	now := time.Now()
 	early := now.Add(-time.Second)
-	got := instants([]Result{{Value: 1, Time: now}, {Value: 2, Time: early}, {Value: 3, Time: now}, {Value: 4, Time: early}})
-	require.Len(t, got, 2)
-	assert.Equal(t, []float64{2, 4}, []float64{got[0][0].Value, got[0][1].Value})
-	assert.Equal(t, []float64{1, 3}, []float64{got[1][0].Value, got[1][1].Value})
+	all := []Result{{Value: 1, Time: now}, {Value: 2, Time: early}, {Value: 3, Time: now}, {Value: 4, Time: early}}
+	byTime(all)
+	first := instant(all)
+	require.Len(t, first, 2)
+	assert.Equal(t, []float64{2, 4}, []float64{first[0].Value, first[1].Value})
+	rest := instant(all[2:])
+	require.Len(t, rest, 2)
+	assert.Equal(t, []float64{1, 3}, []float64{rest[0].Value, rest[1].Value})
 }
 
 type fakeSensor struct {

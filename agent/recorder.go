@@ -11,6 +11,7 @@ type Recorder interface {
 	// makes the time of each datastream strictly increasing and rounds values
 	// to the resolution, in obs itself. They are accepted, that is safe from a
 	// power cut, within the loss window; those of class Alarm when it returns.
+	// obs is the caller's again then.
 	Record(obs []Observation) error
 
 	// Last returns the last recorded value of a Count datastream, as known

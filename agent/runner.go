@@ -26,7 +26,8 @@ type runner struct {
 	streams   map[Property]*Datastream
 	state     *Datastream
 	results   []Result
-	failures  int // in a row
+	obs       []Observation // of one instant, used again
+	failures  int           // in a row
 	known     bool
 
 	mu     sync.Mutex
@@ -95,7 +96,7 @@ func (r *runner) run(ctx context.Context) {
 		case <-listen:
 		case q = <-r.questions:
 		}
-		obs, err := r.observe(ctx, observeTimeout)
+		obs, err := r.observe(ctx, observeTimeout, q.answer != nil)
 		if q.answer != nil {
 			q.answer <- answer{obs, err}
 		}
@@ -125,11 +126,11 @@ func (r *runner) stop(ctx context.Context) {
 	_, counts := r.c.Sensor.(Resumer)
 	_, wakes := r.c.Sensor.(Waker)
 	if (counts || wakes) && r.failures == 0 && r.known {
-		_, _ = r.observe(context.WithoutCancel(ctx), lastTimeout) // noted as any other
+		_, _ = r.observe(context.WithoutCancel(ctx), lastTimeout, false) // noted as any other
 	}
 	if r.c.Process != nil {
 		held, _ := r.declared(r.c.Process.Flush(nil)) // a bug that was told before
-		_, _ = r.recordAll(held)                      // logged there
+		_, _ = r.recordAll(held, false)               // logged there
 	}
 	if err := r.c.Sensor.Close(); err != nil {
 		r.a.Log.Warn("sensor does not close", "sensor", r.c.Name, "err", err)
@@ -137,7 +138,8 @@ func (r *runner) stop(ctx context.Context) {
 }
 
 // observe reads the sensor once and records what it says, even beside an error.
-func (r *runner) observe(ctx context.Context, timeout time.Duration) ([]Observation, error) {
+// It returns what was recorded if that is to be kept.
+func (r *runner) observe(ctx context.Context, timeout time.Duration, keep bool) ([]Observation, error) {
 	called := time.Now()
 	r.setBusy(called)
 	defer r.setBusy(time.Time{})
@@ -155,7 +157,7 @@ func (r *runner) observe(ctx context.Context, timeout time.Duration) ([]Observat
 	if err != nil && len(results) == 0 && ctx.Err() != nil {
 		return nil, err // the agent stops: this says nothing about the sensor
 	}
-	all, failed := r.recordAll(results)
+	all, failed := r.recordAll(results, keep)
 	if failed != nil {
 		return all, errors.Join(err, failed)
 	}
@@ -175,18 +177,25 @@ func (r *runner) declared(results []Result) (known []Result, err error) {
 	return known, err
 }
 
-// recordAll records results, those of one instant together.
-func (r *runner) recordAll(results []Result) (all []Observation, err error) {
-	for _, group := range instants(results) {
-		obs := make([]Observation, 0, len(group))
+// recordAll records results, those of one instant together. It returns what was
+// recorded if that is to be kept.
+func (r *runner) recordAll(results []Result, keep bool) (all []Observation, err error) {
+	byTime(results)
+	for len(results) > 0 {
+		group := instant(results)
+		results = results[len(group):]
+		obs := r.obs[:0]
 		for _, x := range group {
 			obs = append(obs, r.observation(x))
 			r.doubt(obs[len(obs)-1].Quality &^ r.c.Quality)
 		}
+		r.obs = obs
 		if failed := r.record(obs); failed != nil {
 			return all, failed
 		}
-		all = append(all, obs...)
+		if keep {
+			all = append(all, obs...)
+		}
 	}
 	return all, nil
 }
