@@ -123,15 +123,6 @@ var Kinds = []Kind{
 	threshold,
 }
 
-// each calls change for the results of a property.
-func each(rs []agent.Result, p agent.Property, change func(*agent.Result)) {
-	for i := range rs {
-		if rs[i].Property == p {
-			change(&rs[i])
-		}
-	}
-}
-
 // A Chain is the steps of one sensor. It implements agent.Processor.
 type Chain []Step
 

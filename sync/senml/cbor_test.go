@@ -52,7 +52,7 @@ func TestWireCBOR(t *testing.T) {
 // FuzzCBOR checks every pack against a decoder of others.
 func FuzzCBOR(f *testing.F) {
 	f.Add("roof-air/airTemperature", "Cel", int64(1_795_255_200_500), 21.53, uint64(1), uint16(0), int8(2), int64(0))
-	f.Add("\xff", "", int64(-1), -0.0, uint64(1<<53-1), uint16(65535), int8(9), int64(1))
+	f.Add("\xff", "", int64(-1), math.Copysign(0, -1), uint64(1<<53-1), uint16(65535), int8(9), int64(1))
 	f.Add("x", "1", int64(255), 65536.0, uint64(23), uint16(1), int8(0), int64(-1_000_000_000))
 	f.Fuzz(func(t *testing.T, name, unit string, ms int64, v float64, seq uint64, q uint16, k int8, ns int64) {
 		if ms < -1<<46 || ms > 1<<46 || seq == 0 || seq >= 1<<53 {
