@@ -3,7 +3,6 @@ package uplink
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
 )
@@ -40,21 +39,4 @@ func (s *session) learn(err error) {
 	case errors.Is(err, context.DeadlineExceeded):
 		s.limit = max(s.limit/2, min(smallest, s.pace.Limit))
 	}
-}
-
-// backlog returns the next batch of the backlog, within the rate.
-func (s *session) backlog() (batch agent.Batch, pause time.Duration) {
-	limit := s.limit
-	if s.Rate > 0 {
-		if pause := time.Until(s.backlogAt); pause > 0 {
-			return batch, pause
-		}
-		limit = min(limit, max(1, int(s.Rate)))
-	}
-	batch = s.Queue.Backlog(limit)
-	batch.Late = !s.pace.InOrder
-	if s.Rate > 0 {
-		s.backlogAt = time.Now().Add(time.Duration(float64(len(batch.Observations)) / s.Rate * float64(time.Second)))
-	}
-	return batch, 0
 }

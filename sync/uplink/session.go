@@ -17,15 +17,6 @@ const pulse = 5 * time.Second
 // acknowledgements.
 const partingTime = 2 * time.Second
 
-// liveSlots is the part of the window that the backlog lane leaves free.
-const liveSlots = 2
-
-// othersFirst is how long a session sends all else before suspects.
-const othersFirst = 10 * time.Second
-
-// noticeLimit is how many notices are sent at a time.
-const noticeLimit = 100
-
 // A session is one connection.
 type session struct {
 	*Uplink
@@ -36,7 +27,7 @@ type session struct {
 	results   chan result
 	inFlight  int
 	suspect   bool      // what is in flight is a suspect, alone
-	worked    bool      // the city has acknowledged a notice: the connection is good
+	worked    bool      // the city has acknowledged something: the connection is good
 	notBefore time.Time // the city asked for a pause
 	backlogAt time.Time // when the rate allows more backlog
 	beat      *time.Timer
@@ -100,36 +91,6 @@ func (s *session) announce(ctx context.Context) error {
 		s.announced[ds.ID] = true
 	}
 	return err
-}
-
-// notify sends the notices that wait and, if it is time, a heartbeat.
-func (s *session) notify(ctx context.Context, heartbeat bool) error {
-	for {
-		notices := s.Queue.Notices(noticeLimit)
-		if heartbeat {
-			beat := s.Queue.Heartbeat()
-			if s.Describe != nil {
-				s.Describe(beat.Heartbeat)
-			}
-			notices = append(notices, beat)
-			s.beat.Reset(s.Heartbeat)
-		}
-		if len(notices) == 0 {
-			return nil
-		}
-		err := s.within(ctx, 0, func(ctx context.Context) error { return s.city.Notify(ctx, notices) })
-		if err != nil {
-			return fmt.Errorf("notify: %w", err)
-		}
-		s.worked = true
-		for _, n := range slices.Backward(notices) {
-			if n.ID != 0 {
-				s.Queue.Notified(n.ID)
-				break
-			}
-		}
-		heartbeat = false
-	}
 }
 
 // serve sends until something fails, or returns nil when ctx is done.
@@ -202,35 +163,6 @@ func (s *session) send(ctx context.Context) (pause time.Duration, err error) {
 	return 0, nil
 }
 
-// next returns what to send: live first, then alarms that waited, what must be
-// sent again, and the backlog. A suspect goes last, or when the others had their time, and alone.
-func (s *session) next() (h held, pause time.Duration) {
-	suspect := s.nextHeld(held.suspect)
-	if suspect < 0 || time.Since(s.begun) < othersFirst {
-		if batch := s.Queue.Live(s.limit); len(batch.Observations) > 0 {
-			return held{batch: batch}, 0
-		}
-		// Alarms that waited wait for nothing more, not for the rate either.
-		if batch := s.Queue.Urgent(s.limit); len(batch.Observations) > 0 {
-			batch.Late = true
-			return held{batch: batch}, 0
-		}
-		if i := s.nextHeld(func(h held) bool { return !h.suspect() }); i >= 0 {
-			return s.takeHeld(i), 0
-		}
-		if s.inFlight >= max(1, s.pace.Window-liveSlots) {
-			return held{}, 0
-		}
-		if batch, pause := s.backlog(); len(batch.Observations) > 0 || pause > 0 {
-			return held{batch: batch}, pause
-		}
-	}
-	if suspect < 0 || s.inFlight > 0 {
-		return held{}, 0
-	}
-	return s.takeHeld(suspect), 0
-}
-
 // finish draws the consequences of one outcome. Its error ends the session.
 func (s *session) finish(r result) error {
 	s.inFlight--
@@ -242,12 +174,18 @@ func (s *session) finish(r result) error {
 	var retry *agent.RetryError
 	switch {
 	case r.err == nil:
+		s.worked = true
+		s.published++
 		s.Queue.Settle(r.batch, nil)
 	case errors.As(r.err, &refused):
 		s.Target.Log.Error("the city refuses observations; they are kept in the ledger", "count", len(refused.Refused), "err", r.err)
+		if len(refused.Refused) < len(r.batch.Observations) {
+			s.worked = true
+			s.published++
+		}
 		s.Queue.Settle(r.batch, refused.Refused)
 	case errors.As(r.err, &retry):
-		s.giveBack(r.held)
+		s.putOff(r.held)
 		if r.suspect() {
 			s.begun = time.Now() // the others have their time again
 		}

@@ -77,8 +77,10 @@ type Uplink struct {
 	mu     sync.Mutex
 	status Status
 
-	limit int    // observations in a batch: fewer after time-outs
-	held  []held // batches with an unknown outcome, in the order of their Seqs
+	limit     int    // observations in a batch: fewer after time-outs
+	held      []held // batches that come again as they were, in the order of their Seqs
+	published uint64 // batches that the city has acknowledged
+	told      uint64 // times that it has acknowledged notices
 }
 
 // Status is how an uplink is doing.

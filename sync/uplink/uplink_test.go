@@ -128,8 +128,10 @@ func TestPoison(t *testing.T) {
 	queue, city := newQueue(500), &fakeCity{poison: 123, latency: 10 * time.Millisecond}
 	run(t, &Uplink{Queue: queue, Dial: city.dial, Limit: 100}, func(t *testing.T, log *bytes.Buffer) {
 		pass(time.Hour)
-		queue.add(10)
-		pass(time.Minute)
+		for range 10 {
+			queue.add(1)
+			pass(2 * time.Minute)
+		}
 		assert.Empty(t, queue.left())
 		assert.Equal(t, []uint64{123}, queue.aside, "it alone is set aside")
 		set := make(map[uint64]bool)

@@ -1,0 +1,102 @@
+package uplink
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/lamppost-city/lamppost/agent"
+	"github.com/stretchr/testify/assert"
+)
+
+// A hangingCity takes notices, and while it hangs no observations.
+type hangingCity struct {
+	fakeCity
+	hangs bool
+}
+
+type hangingSession struct {
+	*fakeSession
+	city *hangingCity
+	pace agent.Pace
+}
+
+func (c *hangingCity) dial(pace agent.Pace) Dial {
+	return func(ctx context.Context, t Target) (agent.City, error) {
+		s, err := c.fakeCity.dial(ctx, t)
+		return hangingSession{s.(*fakeSession), c, pace}, err
+	}
+}
+
+func (s hangingSession) Pace() agent.Pace { return s.pace }
+
+func (s hangingSession) Publish(ctx context.Context, b agent.Batch) error {
+	s.mu.Lock()
+	hangs := s.city.hangs
+	s.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return s.fakeSession.Publish(ctx, b)
+}
+
+// A platform whose store hangs for a day takes notices all the same: that proves
+// nothing against an observation.
+func TestHangingStoreCondemnsNobody(t *testing.T) {
+	for name, pace := range map[string]agent.Pace{"lanes": {}, "in order": {InOrder: true}} {
+		t.Run(name, func(t *testing.T) {
+			queue, city := newQueue(3), &hangingCity{hangs: true}
+			u := &Uplink{Queue: queue, Dial: city.dial(pace), Limit: 10}
+			run(t, u, func(t *testing.T, _ *bytes.Buffer) {
+				for range 24 {
+					pass(time.Hour)
+					queue.add(1)
+				}
+				assert.Empty(t, queue.aside, "the platform is at fault")
+				city.set(func() { city.hangs = false })
+				pass(30 * time.Minute)
+				assert.Empty(t, queue.left())
+				assert.Empty(t, queue.aside)
+			})
+		})
+	}
+}
+
+// Two time-outs of a platform where order matters do not change the order.
+func TestSuspectKeepsItsPlaceInOrder(t *testing.T) {
+	queue, city := newQueue(30), &hangingCity{hangs: true}
+	u := &Uplink{Queue: queue, Dial: city.dial(agent.Pace{InOrder: true}), Limit: 10}
+	run(t, u, func(t *testing.T, _ *bytes.Buffer) {
+		pass(100 * time.Second) // two time-outs at least
+		city.set(func() { city.hangs = false })
+		pass(10 * time.Minute)
+		assert.Empty(t, queue.left())
+		assert.True(t, slices.IsSorted(city.seqs()), "%v", city.seqs())
+	})
+}
+
+// An observation that is never taken, and surely was not, keeps waiting alone:
+// neither those it is in a batch with nor those behind it wait with it.
+func TestPutOffObservationWaitsAlone(t *testing.T) {
+	for name, pace := range map[string]agent.Pace{"lanes": {}, "in order": {InOrder: true}} {
+		t.Run(name, func(t *testing.T) {
+			queue, city := newQueue(50), &fakeCity{putOff: 3, latency: 10 * time.Millisecond}
+			u := &Uplink{Queue: queue, Dial: dialPaced(city, pace), Limit: 20}
+			run(t, u, func(t *testing.T, _ *bytes.Buffer) {
+				for range 240 {
+					queue.add(1)
+					pass(time.Minute)
+				}
+				assert.Equal(t, []uint64{3}, queue.left())
+				assert.Empty(t, queue.aside)
+				city.set(func() { city.putOff = 0 })
+				pass(5 * time.Minute)
+				assert.Empty(t, queue.left())
+				assert.Empty(t, queue.aside)
+			})
+		})
+	}
+}
