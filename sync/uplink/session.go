@@ -28,6 +28,7 @@ type session struct {
 	inFlight  int
 	suspect   bool      // what is in flight is a suspect, alone
 	worked    bool      // the city has acknowledged something: the connection is good
+	silent    bool      // notices wait for the next heartbeat
 	notBefore time.Time // the city asked for a pause
 	backlogAt time.Time // when the rate allows more backlog
 	beat      *time.Timer
@@ -75,7 +76,7 @@ func (s *session) open(ctx context.Context) error {
 	}
 	s.Queue.Connected(!s.pace.InOrder)
 	s.beat = time.NewTimer(s.Heartbeat)
-	if err := s.notify(ctx, true); err != nil {
+	if err := s.greet(ctx); err != nil {
 		return err
 	}
 	s.connected(nil)

@@ -81,6 +81,7 @@ type Uplink struct {
 	held      []held // batches that come again as they were, in the order of their Seqs
 	published uint64 // batches that the city has acknowledged
 	told      uint64 // times that it has acknowledged notices
+	muted     int    // sessions in a row that ended with notices
 }
 
 // Status is how an uplink is doing.
