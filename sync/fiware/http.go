@@ -177,6 +177,8 @@ func judge(a httplink.Answer, name string, ul bool) error {
 		return fmt.Errorf("%w: %w", errSome, refuses)
 	case name == paramsMissing:
 		return retry(slowly, "something on the way takes k and i from the URL")
+	case a.Status == http.StatusBadRequest && a.Page():
+		return retry(time.Minute, "a proxy answers and not the agent; check url")
 	case a.Status == http.StatusBadRequest, a.Status == http.StatusUnprocessableEntity, a.Status == http.StatusRequestEntityTooLarge:
 		return &uplink.Permanent{Err: refuses}
 	case name == deviceNotFound:

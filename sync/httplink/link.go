@@ -173,10 +173,18 @@ func (a Answer) Err(what string) error {
 // has looked.
 func (a Answer) Misled() bool {
 	switch a.Status {
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusGone, http.StatusUnsupportedMediaType:
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusGone, http.StatusUnsupportedMediaType,
+		http.StatusProxyAuthRequired, http.StatusMisdirectedRequest:
 		return true
 	}
-	return a.Status >= 300 && a.Status < 400
+	return a.Status >= 300 && a.Status < 400 || a.Status == http.StatusBadRequest && a.Page()
+}
+
+// Page tells whether an answer is a page for people: no platform speaks so to a
+// gateway, but proxies and the login pages of networks do.
+func (a Answer) Page() bool {
+	kind, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "text/html")
 }
 
 // longestPause is how long a server may put a gateway off.

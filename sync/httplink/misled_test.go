@@ -42,7 +42,17 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 }
 
 func TestMisled(t *testing.T) {
-	for status, misled := range map[int]bool{200: false, 302: true, 308: true, 400: false, 404: true, 405: true, 406: true, 409: false, 410: true, 415: true, 429: false, 500: false} {
+	for status, misled := range map[int]bool{200: false, 302: true, 308: true, 400: false, 404: true, 405: true, 406: true, 409: false, 410: true, 407: true, 415: true, 421: true, 429: false, 500: false} {
 		assert.Equal(t, misled, httplink.Answer{Status: status}.Misled(), status)
 	}
+}
+
+// A proxy that answers in the platform's place says nothing of what was sent.
+func TestPageOfAProxy(t *testing.T) {
+	page := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
+	assert.True(t, httplink.Answer{Status: 400, Header: page}.Misled())
+	assert.False(t, httplink.Answer{Status: 400, Header: http.Header{"Content-Type": {"application/json"}}}.Misled())
+	assert.False(t, httplink.Answer{Status: 413, Header: page}.Misled(), "a smaller request may pass")
+	assert.True(t, httplink.Answer{Status: 200, Header: page}.Page())
+	assert.False(t, httplink.Answer{Status: 200}.Page())
 }

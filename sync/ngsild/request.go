@@ -101,13 +101,13 @@ func (c *city) fail(a httplink.Answer, what string) error {
 		return &agent.RetryError{Err: fmt.Errorf("%s: the platform cannot fetch the @context: %w; check context", what, &p), After: contextPause}
 	case name == "NonexistentTenant" || name == "NoMultiTenantSupport":
 		return &agent.RetryError{Err: fmt.Errorf("%s: the platform has no tenant %q: %w; have it created or check tenant", what, c.settings.Tenant, &p), After: contextPause}
+	case a.Misled():
+		return &agent.RetryError{Err: fmt.Errorf("%w; check url", a.Err(what)), After: contextPause}
 	case a.Status == http.StatusBadRequest, a.Status == http.StatusRequestEntityTooLarge:
 		return &uplink.Permanent{Err: a.Err(what)}
 	case a.Status == http.StatusBadGateway, a.Status == http.StatusGatewayTimeout:
 		// A proxy answers, and does not know what became of it.
 		return errors.New(a.Err(what).Error())
-	case a.Misled():
-		return &agent.RetryError{Err: fmt.Errorf("%w; check url", a.Err(what)), After: contextPause}
 	}
 	return a.Err(what)
 }

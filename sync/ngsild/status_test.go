@@ -78,7 +78,7 @@ var rows = map[string]struct {
 	"no answer after storing":       {faults.Fault{Drop: true, After: true}, unknown, "closed the connection"},
 	"no answer":                     {faults.Fault{Drop: true}, unknown, "closed the connection"},
 	"an answer that comes late":     {faults.Fault{Delay: 50 * time.Millisecond}, taken, ""},
-	"a body that is no JSON at all": {faults.Fault{Status: 400, Body: "<html>"}, refused, "<html>"},
+	"a body that is no JSON at all": {faults.Fault{Status: 400, Body: "<html>"}, retry, "<html>"},
 }
 
 func TestStatus(t *testing.T) {

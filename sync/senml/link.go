@@ -2,7 +2,10 @@ package senml
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/sync/httplink"
@@ -37,6 +40,9 @@ type posted struct {
 	as   map[string]string // headers of observations
 }
 
+// misledPause is how long a person has to correct what the server does not take.
+const misledPause = 30 * time.Second
+
 // Publish implements link. What MQTT retains is put, the rest is posted.
 func (p posted) Publish(ctx context.Context, topic string, payload []byte, retained bool) error {
 	r := httplink.Request{Method: http.MethodPost, Path: "/" + topic, Header: p.as, Body: payload}
@@ -50,11 +56,18 @@ func (p posted) Publish(ctx context.Context, topic string, payload []byte, retai
 	if err != nil {
 		return err
 	}
-	switch a.Status {
-	case http.StatusOK, http.StatusCreated, http.StatusNoContent:
-		return nil
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+	switch {
+	case a.Misled():
+		return &agent.RetryError{Err: fmt.Errorf("%w; check url, format and compression", a.Err(topic)), After: misledPause}
+	case a.Status == http.StatusBadRequest, a.Status == http.StatusRequestEntityTooLarge, a.Status == http.StatusUnprocessableEntity:
 		return &uplink.Permanent{Err: a.Err(topic)}
+	case a.Status == http.StatusBadGateway, a.Status == http.StatusGatewayTimeout:
+		// A proxy answers, and does not know what became of it.
+		return errors.New(a.Err(topic).Error())
+	case a.Page():
+		return fmt.Errorf("%w; a page for people is no answer: check url, and whether the network asks for a login", a.Err(topic))
+	case a.Status == http.StatusOK, a.Status == http.StatusCreated, a.Status == http.StatusNoContent:
+		return nil
 	}
 	return a.Err(topic) // 202 too: it does not say that it is stored
 }

@@ -210,13 +210,13 @@ const misledPause = 30 * time.Second
 // *uplink.Permanent, what surely was not taken is an *agent.RetryError.
 func fail(a httplink.Answer, what string) error {
 	switch {
+	case a.Misled():
+		return &agent.RetryError{Err: fmt.Errorf("%w; check url", a.Err(what)), After: misledPause}
 	case a.Status == http.StatusBadRequest, a.Status == http.StatusRequestEntityTooLarge:
 		return &uplink.Permanent{Err: a.Err(what)}
 	case a.Status == http.StatusBadGateway, a.Status == http.StatusGatewayTimeout:
 		// A proxy answers, and does not know what became of it.
 		return errors.New(a.Err(what).Error())
-	case a.Misled():
-		return &agent.RetryError{Err: fmt.Errorf("%w; check url", a.Err(what)), After: misledPause}
 	}
 	return a.Err(what)
 }
