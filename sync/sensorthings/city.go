@@ -34,17 +34,34 @@ const (
 // Pace implements agent.Pacer.
 func (c *city) Pace() agent.Pace { return agent.Pace{Limit: rowLimit, Window: batchWindow} }
 
-// Announce implements agent.City: it finds or makes all entities.
+// Announce implements agent.City: it finds or makes all entities. One that the
+// server refuses keeps no other datastream waiting.
 func (c *city) Announce(ctx context.Context, _ agent.Thing, streams []*agent.Datastream, _ []agent.Observation) error {
 	for _, ds := range streams {
-		if _, err := c.stream(ctx, ds); err != nil {
+		if _, err := c.stream(ctx, ds); unmakeable(err) {
+			c.warn(ds.Name, err)
+		} else if err != nil {
 			return fmt.Errorf("datastream %s: %w", ds.Name, err)
 		}
 	}
-	if _, err := c.notices(ctx); err != nil {
+	if _, err := c.notices(ctx); unmakeable(err) {
+		c.warn("notices", err)
+	} else if err != nil {
 		return fmt.Errorf("datastream of notices: %w", err)
 	}
 	return nil
+}
+
+func (c *city) warn(name string, err error) {
+	if c.target.Log != nil {
+		c.target.Log.Error("the server does not take a datastream; its observations wait", "datastream", name, "err", err)
+	}
+}
+
+// unmakeable tells whether the server refuses to make an entity.
+func unmakeable(err error) bool {
+	var permanent *uplink.Permanent
+	return errors.As(err, &permanent)
 }
 
 // Publish implements agent.City.
@@ -73,16 +90,40 @@ func (c *city) Publish(ctx context.Context, batch agent.Batch) error {
 // Datastream is not there that was.
 const gonePause = 5 * time.Second
 
-// create sends observations as rows, grouped by Datastream.
+// create sends observations as rows, grouped by Datastream. Those whose Datastream
+// cannot be made are left out.
 func (c *city) create(ctx context.Context, epoch agent.Epoch, obs []agent.Observation) error {
-	groups := byDatastream(obs)
-	for i := range groups {
-		id, err := c.stream(ctx, groups[i].ds)
+	var (
+		groups  []group
+		leftOut error
+	)
+	for _, g := range byDatastream(obs) {
+		id, err := c.stream(ctx, g.ds)
 		if err != nil {
-			return notTaken(fmt.Errorf("datastream %s: %w", groups[i].ds.Name, err))
+			err = fmt.Errorf("datastream %s: %w", g.ds.Name, err)
 		}
-		groups[i].id = id
+		switch {
+		case unmakeable(err):
+			leftOut = err
+		case err != nil:
+			return notTaken(err)
+		default:
+			g.id = id
+			groups = append(groups, g)
+		}
 	}
+	if len(groups) == 0 {
+		return &agent.RetryError{Err: errors.New(leftOut.Error())} // not %w: the observations are not to blame
+	}
+	err := c.createRows(ctx, epoch, groups)
+	var some *agent.RefusedError
+	if leftOut != nil && (err == nil || errors.As(err, &some)) {
+		return fmt.Errorf("a part of the batch was taken: %s", leftOut)
+	}
+	return err
+}
+
+func (c *city) createRows(ctx context.Context, epoch agent.Epoch, groups []group) error {
 	a, err := c.post(ctx, c.d.create, appendRows(nil, c.d, epoch, groups))
 	switch {
 	case err != nil:

@@ -165,7 +165,7 @@ func (c *city) thing(ctx context.Context, key string) (id, error) {
 		}
 		entity["Locations"] = []object{where}
 		if found, err = c.make(ctx, "/Things", entity); err != nil {
-			return "", err
+			return "", ofAll(err)
 		}
 	} else {
 		if found, err = c.member(page.Value[0]); err != nil {
@@ -178,7 +178,7 @@ func (c *city) thing(ctx context.Context, key string) (id, error) {
 				return "", err
 			}
 			if _, err := c.make(ctx, found.path("Things")+"/Locations", where); err != nil {
-				return "", err
+				return "", ofAll(err)
 			}
 		}
 		if err := c.list(ctx, found); err != nil {
@@ -187,6 +187,15 @@ func (c *city) thing(ctx context.Context, key string) (id, error) {
 	}
 	remember(c.ids, &c.ids.things, key, found)
 	return found, nil
+}
+
+// ofAll is an error that concerns all Datastreams of a Thing: no *uplink.Permanent,
+// which would be the fault of one.
+func ofAll(err error) error {
+	if unmakeable(err) {
+		return errors.New(err.Error())
+	}
+	return err
 }
 
 func (c *city) nameOf(thing string) string {

@@ -18,6 +18,9 @@ func (c *city) Reconcile(ctx context.Context, batch agent.Batch) (have []uint64,
 	sayable, _ := uplink.Sift(batch.Observations, unsayable)
 	for _, g := range byDatastream(sayable) {
 		g.id, err = c.stream(ctx, g.ds)
+		if unmakeable(err) {
+			continue // what is not there has no observations
+		}
 		if err != nil {
 			return nil, fmt.Errorf("datastream %s: %w", g.ds.Name, err)
 		}
