@@ -69,9 +69,7 @@ func (c *city) Announce(ctx context.Context, thing agent.Thing, streams []*agent
 		return fmt.Errorf("current state: %w", err)
 	}
 	sayable, _ := uplink.Sift(latest, unsayable)
-	if err := c.show(ctx, agent.Batch{Observations: sayable}); err != nil {
-		return fmt.Errorf("current state: %w", err)
-	}
+	_ = c.show(ctx, agent.Batch{Observations: sayable}) // what cannot be shown keeps nothing from being stored
 	return nil
 }
 
@@ -95,9 +93,14 @@ func (c *city) describe(ctx context.Context, thing agent.Thing, streams []*agent
 		member(&b, "location", point(thing.Location))
 	}
 	body := append(append(appendHead(nil, c.contexts.inBody(deviceType), p), b.String()...), '}')
-	r, err := c.upsert(ctx, []entity{{p.entity, body}})
+	r, err := c.upsertSingly(ctx, []entity{{p.entity, body}})
 	for _, p := range r.refused {
-		err = &p
+		if !p.lasting() {
+			return &p
+		}
+		if c.target.Log != nil {
+			c.target.Log.Error("the platform does not take the Device that the gateway is; check thing.name and thing.location", "err", p.Error())
+		}
 	}
 	return err
 }

@@ -45,6 +45,8 @@ func (c *city) probe(ctx context.Context) error {
 		if c.target.Log != nil {
 			c.target.Log.Info("the platform has no temporal path: every instant becomes its current state in turn", "status", a.Status)
 		}
+	case a.Status == http.StatusNotFound:
+		return fmt.Errorf("%w, or set history = \"off\" if the platform has none", c.fail(a, "query"))
 	default:
 		return c.fail(a, "query")
 	}
@@ -61,7 +63,9 @@ func absent(a httplink.Answer) bool {
 		return false
 	}
 	switch a.Status {
-	case http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusNotImplemented:
+	case http.StatusNotFound:
+		return len(a.Body) == 0 || json.Valid(a.Body)
+	case http.StatusUnprocessableEntity, http.StatusNotImplemented:
 		return true
 	case http.StatusServiceUnavailable:
 		return p.Title != "" && a.Header.Get("Retry-After") == ""

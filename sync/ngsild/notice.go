@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 // Notify implements agent.City: each notice is an entity. An upsert of the same
@@ -33,7 +34,14 @@ func (c *city) Notify(ctx context.Context, notices []agent.Notice) error {
 		return fmt.Errorf("notices: %w", err)
 	}
 	for id, p := range r.refused {
-		return fmt.Errorf("notices: %s: %w", id, &p)
+		err := fmt.Errorf("notices: %s: %w", id, &p)
+		if p.lasting() {
+			return &uplink.Permanent{Err: err}
+		}
+		return err
+	}
+	if c.history {
+		_ = c.show(ctx, agent.Batch{}) // what could not be shown, and nothing newer came since
 	}
 	return nil
 }

@@ -173,6 +173,22 @@ func TestCurrentStateFollows(t *testing.T) {
 			assert.Equal(t, []uint64{1, 2}, d.received(epoch))
 		})
 	}
+	t.Run("without another observation", func(t *testing.T) {
+		d := open(t, double.Options{}, "")
+		c := d.connected(nil)
+		d.faults.Add(1, faults.Fault{Path: upserts, Status: 500})
+		require.NoError(t, c.Publish(t.Context(), batch(observed(1, door, 0, 1))))
+		require.NoError(t, c.Notify(t.Context(), []agent.Notice{{Kind: agent.NoticeHeartbeat, Time: when, Epoch: epoch, Heartbeat: &agent.Heartbeat{}}}))
+		assert.EqualValues(t, 1, d.shows(doorID, "numValue"))
+	})
+	t.Run("when it is announced", func(t *testing.T) {
+		d := open(t, double.Options{}, "")
+		c, err := d.dial(t.Context(), thing, nil)
+		require.NoError(t, err)
+		d.faults.Add(1, faults.Fault{Path: upserts, Delay: time.Millisecond}) // the Device
+		d.faults.Add(1, faults.Fault{Path: upserts, Status: 500})
+		require.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{air}, []agent.Observation{observed(1, air, 0, 1)}), "history is taken all the same")
+	})
 	t.Run("a person is told once", func(t *testing.T) {
 		d := open(t, double.Options{}, "")
 		c := d.connected(nil)
@@ -202,6 +218,10 @@ func TestDevice(t *testing.T) {
 	assert.JSONEq(t, `{"type":"GeoProperty","value":{"type":"Point","coordinates":[6.6323,46.5197,412]}}`, string(e["location"]))
 	d.faults.Add(1, faults.Fault{Path: upserts, Status: 207, Body: `{"success":[],"errors":[{"entityId":"urn:ngsi-ld:Device:lamp-042","error":{"title":"no"}}]}`})
 	assert.ErrorContains(t, c.Announce(t.Context(), thing, []*agent.Datastream{air}, nil), "device")
+	d.faults.Add(2, faults.Fault{Path: upserts, Status: 400, Body: `{"type":"x/BadRequestData","title":"forbidden characters"}`})
+	assert.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{air}, nil), "a name that the platform does not like blocks no observation")
+	assert.Contains(t, d.log.String(), "forbidden characters")
+	d.faults.Clear()
 	d.faults.Add(1, faults.Fault{Path: "/entities/", Status: 500})
 	assert.ErrorContains(t, c.Announce(t.Context(), thing, []*agent.Datastream{stream("new", agent.PM1, 0)}, nil), "current state")
 }

@@ -142,6 +142,7 @@ func TestProbe(t *testing.T) {
 		"503 for a while":           {faults.Fault{Status: 503, Body: named("InternalError"), Header: map[string]string{"Retry-After": "5"}}, false, "503"},
 		"503 of a proxy":            {faults.Fault{Status: 503, Body: "<html>Service Unavailable"}, false, "503"},
 		"503 LdContextNotAvailable": {faults.Fault{Status: 503, Body: named("LdContextNotAvailable")}, false, "check context"},
+		"404 of a proxy":            {faults.Fault{Status: 404, Body: "404 page not found"}, false, "check url, or set history"},
 		"404 NonexistentTenant":     {faults.Fault{Status: 404, Body: named("NonexistentTenant")}, false, "no tenant"},
 		"401":                       {faults.Fault{Status: 401}, false, "401"},
 		"500":                       {faults.Fault{Status: 500}, false, "500"},
