@@ -68,7 +68,7 @@ func (c *city) show(o *agent.Observation) {
 	if unsayable(o) != "" {
 		return
 	}
-	if m := c.metrics[o.Datastream.ID]; m != nil && !o.Time.Before(m.current.Time) {
+	if m := c.metrics[o.Datastream.ID]; m != nil && m.shows(o) {
 		m.current = *o
 	}
 }

@@ -48,7 +48,7 @@ func (c *city) deliver(ctx context.Context, batch agent.Batch, said []*agent.Obs
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
-	err := c.transmit(ctx, batch, c.arrange(said))
+	err := c.transmit(ctx, batch, c.arrange(said, batch.Late))
 	c.end()
 	if err == nil {
 		err = c.confirmed(ctx)
@@ -57,8 +57,9 @@ func (c *city) deliver(ctx context.Context, batch agent.Batch, said []*agent.Obs
 }
 
 // arrange puts observations in the order of devices, and of time within one: a
-// host takes the last of a message for the current value.
-func (c *city) arrange(said []*agent.Observation) []datum {
+// host takes the last of a message for the current value. Live ones from before the
+// clock was set go first, whatever their times are.
+func (c *city) arrange(said []*agent.Observation, late bool) []datum {
 	var missing []*agent.Datastream
 	for _, o := range said {
 		if c.metrics[o.Datastream.ID] == nil {
@@ -71,9 +72,17 @@ func (c *city) arrange(said []*agent.Observation) []datum {
 		data[i] = datum{c.metrics[o.Datastream.ID], o}
 	}
 	slices.SortStableFunc(data, func(x, y datum) int {
-		return cmp.Or(cmp.Compare(x.m.device.order, y.m.device.order), x.o.Time.Compare(y.o.Time))
+		return cmp.Or(cmp.Compare(x.m.device.order, y.m.device.order), clockSet(x, late)-clockSet(y, late), x.o.Time.Compare(y.o.Time))
 	})
 	return data
+}
+
+// clockSet is 1 for what is live and has a time that is trusted, else 0.
+func clockSet(d datum, late bool) int {
+	if late || d.o.Boot != 0 {
+		return 0
+	}
+	return 1
 }
 
 // transmit sends data, and before each message the births that a host asks for.
@@ -125,7 +134,7 @@ func (c *city) appendMessage(data []datum, k *keys, late bool) int {
 		if n > 0 && (d.m.device != data[0].m.device || len(c.buf) >= maxBytes) {
 			return n
 		}
-		historical := late || d.o.Time.Before(d.m.current.Time)
+		historical := late || !d.m.shows(d.o)
 		c.buf = d.m.appendData(c.buf, d.o, k, historical)
 		if !historical {
 			d.m.current = *d.o

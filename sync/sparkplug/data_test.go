@@ -247,3 +247,23 @@ func TestBytes(t *testing.T) {
 		})
 	}
 }
+
+// A gateway without a clock that ran ahead goes on with values that are older by
+// their times, and are current all the same.
+func TestClockThatIsSetBack(t *testing.T) {
+	r := connected(t)
+	ahead := at(1, air, 3600, 21)
+	ahead.Boot, ahead.Quality = 7, agent.ClockUnset
+	r.publish(live(ahead))
+	r.publish(live(at(2, air, 1, 22)))
+	r.publish(live(at(3, air, 0, 23)))
+
+	data := r.events("DDATA")
+	require.Len(t, data, 3)
+	assert.False(t, data[1].Metrics[0].Historical, "the clock was set")
+	assert.True(t, data[2].Metrics[0].Historical, "this one is older")
+
+	r = connected(t)
+	r.publish(live(ahead, at(2, air, 1, 22)))
+	assert.Equal(t, 22.0, r.state().Current["roof-air/airTemperature"].Value, "the last in one message, too")
+}

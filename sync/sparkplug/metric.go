@@ -77,6 +77,12 @@ func newMetric(d *device, ds *agent.Datastream) *metric {
 	}
 }
 
+// shows tells whether an observation that comes live may take the place of the
+// current one: a clock that was set since moves times back.
+func (m *metric) shows(o *agent.Observation) bool {
+	return !o.Time.Before(m.current.Time) || m.current.Boot != 0 && o.Boot == 0
+}
+
 // unitOf returns the symbol that people read, or "" for bare numbers.
 func unitOf(p agent.Property) string {
 	if p.Unit == "1" {

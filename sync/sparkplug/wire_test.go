@@ -102,7 +102,7 @@ func BenchmarkEncode(b *testing.B) {
 	size := 0
 	for b.Loop() {
 		size = 0
-		for data := c.arrange(obs); len(data) > 0; {
+		for data := c.arrange(obs, false); len(data) > 0; {
 			n := c.appendMessage(data, &k, false)
 			data, size = data[n:], size+len(c.buf)
 		}
