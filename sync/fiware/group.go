@@ -109,16 +109,32 @@ type mark struct {
 func messages(epoch agent.Epoch, obs []agent.Observation, most int) []message {
 	var all []message
 	sum := fnv.New64a()
-	for chunk := range slices.Chunk(groups(obs), most) {
-		for _, g := range chunk {
-			for i := range g {
-				add(sum, g[i].Seq)
+	for len(obs) > 0 {
+		n := untilClockIsSet(obs)
+		for chunk := range slices.Chunk(groups(obs[:n]), most) {
+			for _, g := range chunk {
+				for i := range g {
+					add(sum, g[i].Seq)
+				}
 			}
+			last := chunk[len(chunk)-1]
+			all = append(all, message{chunk, mark{epoch.String(), last.seq(), fmt.Sprintf("%d-%016x", last.seq(), sum.Sum64())}})
 		}
-		last := chunk[len(chunk)-1]
-		all = append(all, message{chunk, mark{epoch.String(), last.seq(), fmt.Sprintf("%d-%016x", last.seq(), sum.Sum64())}})
+		obs = obs[n:]
 	}
 	return all
+}
+
+// untilClockIsSet returns how many observations from the front have times of one
+// clock. What follows may have earlier times and is later all the same: within a
+// message the agent would put it before them.
+func untilClockIsSet(obs []agent.Observation) int {
+	for i := 1; i < len(obs); i++ {
+		if obs[i-1].Boot != 0 && obs[i].Boot != obs[i-1].Boot {
+			return i
+		}
+	}
+	return len(obs)
 }
 
 func add(sum hash.Hash64, seq uint64) {
