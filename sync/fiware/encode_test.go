@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/httplink"
 )
 
 var (
@@ -174,6 +175,15 @@ func TestParseAnswer(t *testing.T) {
 	m, ok := parseAnswer(false, []byte(`{"TimeInstant":"2026-11-21T10:00:00.000Z"}`))
 	assert.True(t, ok, "an answer without a Seq")
 	assert.Zero(t, m)
+}
+
+// Proxies repeat the URL, in which the key has another form.
+func TestHide(t *testing.T) {
+	const key = "k=y:<1>"
+	for _, body := range []string{`{"apikey":"k=y:<1>"}`, `Moved to /iot/json?k=k%3Dy%3A%3C1%3E&amp;i=x`, `<p>k=y:&lt;1&gt;</p>`} {
+		a := hide(httplink.Answer{Body: []byte(body)}, key)
+		assert.Contains(t, string(a.Body), "…", body)
+	}
 }
 
 func FuzzEscape(f *testing.F) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"strings"
@@ -150,9 +151,12 @@ func faultOf(a httplink.Answer) string {
 	return body.Name
 }
 
-// hide takes the API key out of an answer: agents repeat it.
+// hide takes the API key out of an answer: agents repeat it, and proxies the URL
+// that it is in.
 func hide(a httplink.Answer, key string) httplink.Answer {
-	a.Body = bytes.ReplaceAll(a.Body, []byte(key), []byte("…"))
+	for _, form := range []string{key, url.QueryEscape(key), html.EscapeString(url.QueryEscape(key)), html.EscapeString(key)} {
+		a.Body = bytes.ReplaceAll(a.Body, []byte(form), []byte("…"))
+	}
 	return a
 }
 
@@ -189,7 +193,7 @@ func judge(a httplink.Answer, name string, ul bool) error {
 		return retry(time.Minute, "check url")
 	case name == forbiddenAccess:
 		return retry(time.Minute, "the context broker does not let the agent in; ask who runs the platform")
-	case name == requestError && !strings.Contains(body, "ECONNREFUSED"), a.Status == http.StatusGatewayTimeout:
+	case name == requestError && !strings.Contains(body, "ECONNREFUSED"), a.Status == http.StatusGatewayTimeout, a.Status == http.StatusBadGateway:
 		return refuses // it may have been stored
 	}
 	if err := a.Err(what); a.Status != http.StatusOK {

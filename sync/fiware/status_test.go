@@ -47,6 +47,8 @@ func TestStatus(t *testing.T) {
 		"more than 1 MB":                        {south(413, `{"name":"PayloadTooLargeError"}`), refuse},
 		"the context broker timed out":          {south(500, `{"name":"RequestError","message":"ESOCKETTIMEDOUT"}`), unclear},
 		"504 of a gateway on the way":           {south(504, ``), unclear},
+		"502 of a gateway on the way":           {south(502, `<html>`), unclear},
+		"400 of a gateway on the way":           {south(400, `<html>`), slow},
 		"404 of a gateway on the way":           {south(404, `<html>`), slow},
 		"401 of a gateway on the way":           {south(401, ``), slow},
 		"429":                                   {south(429, ``), retry},
