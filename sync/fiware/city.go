@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"sync"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -99,7 +100,11 @@ func (c *city) provision(ctx context.Context) error {
 	c.mu.Lock()
 	thing, streams := c.thing, c.streams
 	c.mu.Unlock()
-	return c.north.provision(ctx, thing, streams)
+	refused, err := c.north.provision(ctx, thing, streams)
+	if refused != nil && err == nil {
+		c.raise(strings.ReplaceAll(refused.Error(), "\n", "; "))
+	}
+	return err
 }
 
 // Pace implements agent.Pacer: a late value takes the place of the current one
@@ -233,7 +238,7 @@ func (c *city) raise(what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.alarm != what && c.target.Log != nil {
-		c.target.Log.Error("the platform takes nothing", "err", what)
+		c.target.Log.Error("the platform does not take what is sent", "err", what)
 	}
 	c.alarm = what
 }

@@ -3,6 +3,7 @@ package fiware
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/sync/credentials"
 	"github.com/lamppost-city/lamppost/sync/httplink"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 // A north is the agent's API where groups and devices are provisioned. All of it
@@ -59,15 +61,20 @@ func (n *north) done(ctx context.Context, method, path string, body any) error {
 		return err
 	}
 	if a.Status/100 != 2 && a.Status != http.StatusConflict {
-		return hide(a, n.key).Err(method + " " + path)
+		err := hide(a, n.key).Err(method + " " + path)
+		if a.Status == http.StatusBadRequest && !a.Page() || a.Status == http.StatusUnprocessableEntity {
+			return &uplink.Permanent{Err: err}
+		}
+		return err
 	}
 	return nil
 }
 
-// provision finds or makes the group and the devices.
-func (n *north) provision(ctx context.Context, thing agent.Thing, streams []*agent.Datastream) error {
+// provision finds or makes the group and the devices. It returns beside its error
+// what is wrong with devices that the agent refuses, which keep no other waiting.
+func (n *north) provision(ctx context.Context, thing agent.Thing, streams []*agent.Datastream) (refused, err error) {
 	if err := n.group(ctx); err != nil {
-		return fmt.Errorf("north_url: %w", err)
+		return nil, fmt.Errorf("north_url: %w", err)
 	}
 	transport := "HTTP"
 	if n.s.overMQTT() {
@@ -75,11 +82,18 @@ func (n *north) provision(ctx context.Context, thing agent.Thing, streams []*age
 	}
 	for _, d := range describe(thing, streams, transport) {
 		d.APIKey = n.key
-		if err := n.device(ctx, d); err != nil {
-			return fmt.Errorf("north_url: device %s: %w", d.ID, err)
+		err := n.device(ctx, d)
+		if err != nil {
+			err = fmt.Errorf("north_url: device %s: %w", d.ID, err)
+		}
+		var permanent *uplink.Permanent
+		if errors.As(err, &permanent) {
+			refused = errors.Join(refused, err)
+		} else if err != nil {
+			return refused, err
 		}
 	}
-	return nil
+	return refused, nil
 }
 
 // A deviceGroup is a group at the north API.

@@ -157,6 +157,17 @@ func TestProvisionFaults(t *testing.T) {
 	}
 }
 
+// A device that the agent refuses keeps no other waiting.
+func TestDeviceThatIsRefused(t *testing.T) {
+	b := newBench(t, ways[2])
+	b.Set(func(f *double.Faults) {
+		f.North = []double.Answer{{}, {}, {}, {}, {}, {Status: 400, Body: `{"name":"WRONG_SYNTAX"}`}} // the second of three
+	})
+	c := b.dial(t, nil)
+	assert.Contains(t, b.log.String(), "WRONG_SYNTAX")
+	require.NoError(t, c.Publish(t.Context(), batch(1, 1, 1)), "the third is there")
+}
+
 func TestNorthToken(t *testing.T) {
 	for header, want := range map[string]string{"authorization": "Bearer t0ken", "x-auth-token": "t0ken"} {
 		got := make(chan string, 10)
