@@ -29,10 +29,13 @@ func Bisect(obs []agent.Observation, send func([]agent.Observation) error) error
 		var (
 			permanent *Permanent
 			some      *agent.RefusedError
+			retry     *agent.RetryError
 		)
 		switch {
 		case err == nil:
 			taken = true
+		case errors.As(err, &retry):
+			return err // whatever it wraps: what came before the observations is no fault of theirs
 		case errors.As(err, &some):
 			taken = true
 			for seq, reason := range some.Refused {

@@ -212,3 +212,16 @@ func TestBisectThatIsInterrupted(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, map[uint64]string{2: "bad"}, refused.Refused)
 }
+
+// What surely was not taken is never refused, whatever was the cause: a Datastream
+// or a device that cannot be made is no fault of an observation.
+func TestBisectRefusesNothingThatWasNotTaken(t *testing.T) {
+	cause := &Permanent{errors.New("device: status 400")}
+	err := Bisect([]agent.Observation{{Seq: 1}, {Seq: 2}}, func([]agent.Observation) error { return &agent.RetryError{Err: cause} })
+	var (
+		retry   *agent.RetryError
+		refused *agent.RefusedError
+	)
+	assert.ErrorAs(t, err, &retry)
+	assert.False(t, errors.As(err, &refused))
+}
