@@ -67,6 +67,11 @@ func (c *city) notice(n *agent.Notice) (entity, error) {
 	w.text("seqRanges", rangesText(n.Ranges))
 	w.list("datastreams", n.Datastreams)
 	w.list("cities", n.Cities)
+	w.number("boot", uint64(n.Boot))
+	w.time("start", n.Start)
+	if n.Boot != 0 {
+		w.always("bound", n.Bound)
+	}
 	if h := n.Heartbeat; h != nil {
 		w.text("version", h.Version)
 		w.always("uptime", h.Uptime)

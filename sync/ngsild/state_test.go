@@ -293,6 +293,12 @@ func TestNoticesAreEntities(t *testing.T) {
 		require.NoError(t, c.Notify(t.Context(), []agent.Notice{{ID: 1, Kind: agent.NoticeClock, Time: when, Epoch: epoch, Cause: "offset 1 s"}, beat}))
 	}
 	assert.Len(t, d.city.Received("lamp-042").Notices, 2)
+	set := agent.Notice{ID: 2, Kind: agent.NoticeClock, Time: when, Epoch: epoch, Boot: 7, Start: when.Add(-time.Hour), Bound: 0.25}
+	require.NoError(t, c.Notify(t.Context(), []agent.Notice{set}))
+	told := d.entity("urn:ngsi-ld:LamppostNotice:lamp-042-0123456789abcdef-2")
+	assert.JSONEq(t, `{"type":"Property","value":7}`, string(told["boot"]))
+	assert.Contains(t, string(told["start"]), "2026-11-21T09:00:00.500Z")
+	assert.JSONEq(t, `{"type":"Property","value":0.25}`, string(told["bound"]))
 	assert.Contains(t, string(d.entity("urn:ngsi-ld:LamppostNotice:lamp-042-0123456789abcdef-1")["cause"]), "offset 1 s")
 	assert.Contains(t, string(d.entity("urn:ngsi-ld:LamppostNotice:lamp-042-0123456789abcdef-heartbeat")["acceptedTo"]), "5")
 	for name, fault := range map[string]faults.Fault{
