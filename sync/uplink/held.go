@@ -74,7 +74,7 @@ func (s *session) hold(h held) {
 }
 
 // putOff keeps a batch that was surely not taken. It is never refused.
-func (s *session) putOff(h held) {
+func (s *session) putOff(h held, err error) {
 	// In order no other is sent until this one is taken: only notices tell.
 	others := h.published > 0 && s.published > h.published || s.pace.InOrder && h.told > 0 && s.told > h.told
 	alone := h.suspect()
@@ -88,8 +88,9 @@ func (s *session) putOff(h held) {
 	case others:
 		h.putOffs++
 	}
-	if h.putOffs >= putOffAfter {
+	if h.putOffs >= putOffAfter && !alone {
 		h.fails = max(h.fails, suspectAfter)
+		s.Target.Log.Warn("the city takes others, but not these observations; they wait", "count", len(h.batch.Observations), "first", h.first(), "err", err)
 	}
 	s.keep(h)
 }

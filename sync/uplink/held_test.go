@@ -100,3 +100,21 @@ func TestPutOffObservationWaitsAlone(t *testing.T) {
 		})
 	}
 }
+
+// A city that is connected and takes nothing is told to a person, once.
+func TestCityThatTakesNothingIsTold(t *testing.T) {
+	queue, city := newQueue(5), &fakeCity{retry: time.Second}
+	u := &Uplink{Queue: queue, Dial: city.dial}
+	run(t, u, func(t *testing.T, log *bytes.Buffer) {
+		pass(30 * time.Second)
+		assert.NotContains(t, log.String(), "busy", "that may pass")
+		pass(30 * time.Minute)
+		assert.Equal(t, 1, bytes.Count(log.Bytes(), []byte("busy")), log.String())
+		assert.Equal(t, "busy", u.Status().Err)
+		assert.True(t, u.Status().Connected)
+		city.set(func() { city.retry = 0 })
+		pass(time.Minute)
+		assert.Contains(t, log.String(), "takes observations again")
+		assert.Empty(t, u.Status().Err)
+	})
+}

@@ -177,16 +177,19 @@ func (s *session) finish(r result) error {
 	case r.err == nil:
 		s.worked = true
 		s.published++
+		s.trouble(nil)
 		s.Queue.Settle(r.batch, nil)
 	case errors.As(r.err, &refused):
 		s.Target.Log.Error("the city refuses observations; they are kept in the ledger", "count", len(refused.Refused), "err", r.err)
 		if len(refused.Refused) < len(r.batch.Observations) {
 			s.worked = true
 			s.published++
+			s.trouble(nil)
 		}
 		s.Queue.Settle(r.batch, refused.Refused)
 	case errors.As(r.err, &retry):
-		s.putOff(r.held)
+		s.trouble(r.err)
+		s.putOff(r.held, r.err)
 		if r.suspect() {
 			s.begun = time.Now() // the others have their time again
 		}

@@ -82,13 +82,14 @@ type Uplink struct {
 	published uint64 // batches that the city has acknowledged
 	told      uint64 // times that it has acknowledged notices
 	muted     int    // sessions in a row that ended with notices
+	patient   patient
 }
 
 // Status is how an uplink is doing.
 type Status struct {
 	Connected bool
 	Since     time.Time // of the connection or of its loss
-	Err       string    // why there is none
+	Err       string    // why there is none, or why it takes nothing for now
 	Alive     time.Time // when the uplink last did or waited for something
 }
 
