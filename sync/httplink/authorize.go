@@ -118,6 +118,21 @@ func (t *tokens) get(ctx context.Context, l *Link) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("token_url: %w; check client_id and client_secret_file", err)
 	}
-	t.token, t.until = answer.AccessToken, time.Now().Add(time.Duration(answer.ExpiresIn*float64(time.Second))-early)
+	t.token, t.until = answer.AccessToken, time.Now().Add(lifetime(answer.ExpiresIn))
 	return t.token, nil
+}
+
+// Lifetimes of tokens: of one that does not say, and the longest that is believed.
+// One that ends before is asked for again when it is refused.
+const (
+	unsaid  = 5 * time.Minute
+	longest = 24 * time.Hour
+)
+
+// lifetime is how long a token is used that says it expires after seconds.
+func lifetime(seconds float64) time.Duration {
+	if seconds <= 0 {
+		return unsaid
+	}
+	return time.Duration(min(seconds, longest.Seconds())*float64(time.Second)) - early
 }
