@@ -118,3 +118,37 @@ func TestCityThatTakesNothingIsTold(t *testing.T) {
 		assert.Empty(t, u.Status().Err)
 	})
 }
+
+// A slow platform that is asked about each datastream has time for it.
+func TestAnnounceOfManyDatastreams(t *testing.T) {
+	queue, city := newQueue(1), &slowAnnounce{each: time.Second}
+	queue.streams = 60
+	run(t, &Uplink{Queue: queue, Dial: city.dial}, func(t *testing.T, _ *bytes.Buffer) {
+		pass(10 * time.Minute)
+		assert.Empty(t, queue.left())
+	})
+}
+
+type slowAnnounce struct {
+	fakeCity
+	each time.Duration
+}
+
+type unhurried struct {
+	*fakeSession
+	each time.Duration
+}
+
+func (c *slowAnnounce) dial(ctx context.Context, t Target) (agent.City, error) {
+	s, err := c.fakeCity.dial(ctx, t)
+	return unhurried{s.(*fakeSession), c.each}, err
+}
+
+func (s unhurried) Announce(ctx context.Context, _ agent.Thing, streams []*agent.Datastream, _ []agent.Observation) error {
+	select {
+	case <-time.After(time.Duration(len(streams)) * s.each):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -83,9 +83,17 @@ func (s *session) open(ctx context.Context) error {
 	return nil
 }
 
+// perStream is how many observations a datastream is worth when it is announced:
+// platforms are asked about each. All of them have less time than it takes to
+// call the uplink stalled.
+const (
+	perStream      = 50
+	mostForStreams = 2500
+)
+
 func (s *session) announce(ctx context.Context) error {
 	streams := s.Queue.Streams()
-	err := s.within(ctx, 0, func(ctx context.Context) error {
+	err := s.within(ctx, min(len(streams)*perStream, mostForStreams), func(ctx context.Context) error {
 		return s.city.Announce(ctx, s.Target.Thing, streams, s.Queue.Latest())
 	})
 	for _, ds := range streams {

@@ -248,6 +248,7 @@ type fakeQueue struct {
 	aside    []uint64
 	urgent   []uint64
 	stream   *agent.Datastream
+	streams  int // how many there are: 1 if 0
 	notices  []agent.Notice
 	notified uint64
 	grown    chan struct{}
@@ -343,7 +344,7 @@ func (q *fakeQueue) Release(b agent.Batch) {
 func (q *fakeQueue) Streams() []*agent.Datastream {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return []*agent.Datastream{q.stream}
+	return slices.Repeat([]*agent.Datastream{q.stream}, max(1, q.streams))
 }
 
 func (q *fakeQueue) Latest() []agent.Observation { return nil }
