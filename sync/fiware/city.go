@@ -128,14 +128,16 @@ func (c *city) Publish(ctx context.Context, batch agent.Batch) error {
 		})
 	}
 	wg.Wait()
-	return outcome(errs, refused)
+	return outcome(parts, errs, refused)
 }
 
-// outcome is that of a whole batch: surely not taken only if no part was.
-func outcome(errs []error, refused map[uint64]string) error {
+// outcome is that of a whole batch: surely not taken only if no part was. Parts that
+// were not, while others were, wait by themselves: one device may be missing.
+func outcome(parts []*part, errs []error, refused map[uint64]string) error {
 	var failed error
 	taken := false
-	for _, err := range errs {
+	left := make(map[uint64]bool)
+	for i, err := range errs {
 		var (
 			some  *agent.RefusedError
 			retry *agent.RetryError
@@ -152,13 +154,16 @@ func outcome(errs []error, refused map[uint64]string) error {
 			if failed == nil {
 				failed = err
 			}
+			for _, o := range parts[i].obs {
+				left[o.Seq] = true
+			}
 		default:
 			return err
 		}
 	}
 	switch {
 	case failed != nil && taken:
-		return partly(failed)
+		return &uplink.LeftOut{Seqs: left, Refused: refused, Err: failed}
 	case failed != nil:
 		return failed
 	case len(refused) > 0:

@@ -12,6 +12,7 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 	double "github.com/lamppost-city/lamppost/cmd/city/platforms/fiware"
 	"github.com/lamppost-city/lamppost/sync/fiware"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 // TestStatus has the rows of the table of statuses.
@@ -122,7 +123,13 @@ func TestRetryOnlyIfNothingWasTaken(t *testing.T) {
 	c := b.dial(t, nil)
 	both := of(1, one(1, air, 1, 20), one(2, door, 1, 1))
 	b.Set(func(f *double.Faults) { f.South = []double.Answer{{Status: 503}} })
-	unknown(t, c.Publish(t.Context(), both))
+	err := c.Publish(t.Context(), both)
+	unknown(t, err)
+	var left *uplink.LeftOut
+	require.ErrorAs(t, err, &left)
+	assert.Len(t, left.Seqs, 1)
+	assert.Len(t, b.received(1), 1)
+	assert.False(t, left.Seqs[b.received(1)[0]], "the other one")
 	b.Set(func(f *double.Faults) { f.South = []double.Answer{{Status: 503}, {Status: 503}} })
 	retried(t, c.Publish(t.Context(), both))
 	b.Set(func(f *double.Faults) { f.South = []double.Answer{{}, {Status: 503}} })

@@ -21,6 +21,7 @@ func (p *Permanent) Unwrap() error { return p.Err }
 // an *agent.RefusedError with those, or any other error of send: after a part was
 // taken, never an *agent.RetryError.
 func Bisect(obs []agent.Observation, send func([]agent.Observation) error) error {
+	all := len(obs)
 	refused := make(map[uint64]string)
 	taken := false
 	var halve func([]agent.Observation) error
@@ -30,10 +31,13 @@ func Bisect(obs []agent.Observation, send func([]agent.Observation) error) error
 			permanent *Permanent
 			some      *agent.RefusedError
 			retry     *agent.RetryError
+			left      *LeftOut
 		)
 		switch {
 		case err == nil:
 			taken = true
+		case errors.As(err, &left) && len(obs) < all:
+			return errors.New(err.Error()) // of the rest nothing is known
 		case errors.As(err, &retry):
 			return err // whatever it wraps: what came before the observations is no fault of theirs
 		case errors.As(err, &some):

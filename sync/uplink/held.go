@@ -95,6 +95,40 @@ func (s *session) putOff(h held, err error) {
 	s.keep(h)
 }
 
+// leaveOut settles what the city has of a batch, and keeps the rest as a suspect.
+func (s *session) leaveOut(h held, left *LeftOut) {
+	taken := agent.Batch{Epoch: h.batch.Epoch}
+	rest := taken
+	for _, o := range h.batch.Observations {
+		if left.Seqs[o.Seq] {
+			rest.Observations = append(rest.Observations, o)
+		} else {
+			taken.Observations = append(taken.Observations, o)
+		}
+	}
+	if len(taken.Observations) > len(left.Refused) {
+		s.took(h)
+	}
+	s.Queue.Settle(taken, left.Refused)
+	if len(rest.Observations) > 0 {
+		s.Target.Log.Warn("the city takes others, but not these observations; they wait", "count", len(rest.Observations), "first", rest.Observations[0].Seq, "err", left.Err)
+		s.keep(held{batch: rest, fails: suspectAfter, published: s.published, told: s.told})
+	}
+}
+
+// took notes that the city has taken a batch. Where order matters, one that had been
+// overtaken goes before all others that wait like it.
+func (s *session) took(h held) {
+	s.worked = true
+	s.published++
+	s.trouble(nil)
+	if h.suspect() && s.pace.InOrder {
+		for i := range s.held {
+			s.held[i].tries = 0
+		}
+	}
+}
+
 // halve keeps the halves of a suspect, which are suspects too.
 func (s *session) halve(h held) {
 	obs := h.batch.Observations

@@ -48,6 +48,18 @@ func (p *Parts) Err() error {
 	return nil
 }
 
+// A LeftOut says that a platform has acknowledged a batch but for some observations,
+// which surely were not taken and are not to blame: their device is not there, for
+// example. They wait, and keep no other waiting.
+type LeftOut struct {
+	Seqs    map[uint64]bool
+	Refused map[uint64]string // of the others: reason by Seq
+	Err     error
+}
+
+// Error returns the cause, which is not in the chain.
+func (l *LeftOut) Error() string { return "a part of the batch was not taken: " + l.Err.Error() }
+
 // Sift parts the observations that a protocol can say from those it never can, of
 // which unsayable gives the reason, "" if there is none. Where all can be said the
 // result is obs itself.

@@ -181,18 +181,17 @@ func (s *session) finish(r result) error {
 	}
 	var refused *agent.RefusedError
 	var retry *agent.RetryError
+	var left *LeftOut
 	switch {
+	case errors.As(r.err, &left):
+		s.leaveOut(r.held, left)
 	case r.err == nil:
-		s.worked = true
-		s.published++
-		s.trouble(nil)
+		s.took(r.held)
 		s.Queue.Settle(r.batch, nil)
 	case errors.As(r.err, &refused):
 		s.Target.Log.Error("the city refuses observations; they are kept in the ledger", "count", len(refused.Refused), "err", r.err)
 		if len(refused.Refused) < len(r.batch.Observations) {
-			s.worked = true
-			s.published++
-			s.trouble(nil)
+			s.took(r.held)
 		}
 		s.Queue.Settle(r.batch, refused.Refused)
 	case errors.As(r.err, &retry):
