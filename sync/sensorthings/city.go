@@ -71,6 +71,15 @@ func (c *city) Publish(ctx context.Context, batch agent.Batch) error {
 	for len(sayable) > 0 {
 		n := min(len(sayable), rowLimit)
 		err := uplink.Bisect(sayable[:n], func(obs []agent.Observation) error { return c.create(ctx, batch.Epoch, obs) })
+		var left *uplink.LeftOut
+		if errors.As(err, &left) {
+			if n < len(batch.Observations)-len(refused) {
+				return errors.New(err.Error()) // of the rest nothing is known
+			}
+			maps.Copy(refused, left.Refused)
+			left.Refused = refused
+			return left
+		}
 		if err := all.Add(err); err != nil {
 			return err
 		}
@@ -96,6 +105,7 @@ func (c *city) create(ctx context.Context, epoch agent.Epoch, obs []agent.Observ
 	var (
 		groups  []group
 		leftOut error
+		left    = make(map[uint64]bool)
 	)
 	for _, g := range byDatastream(obs) {
 		id, err := c.stream(ctx, g.ds)
@@ -105,6 +115,9 @@ func (c *city) create(ctx context.Context, epoch agent.Epoch, obs []agent.Observ
 		switch {
 		case unmakeable(err):
 			leftOut = err
+			for _, o := range g.obs {
+				left[o.Seq] = true
+			}
 		case err != nil:
 			return notTaken(err)
 		default:
@@ -117,8 +130,13 @@ func (c *city) create(ctx context.Context, epoch agent.Epoch, obs []agent.Observ
 	}
 	err := c.createRows(ctx, epoch, groups)
 	var some *agent.RefusedError
-	if leftOut != nil && (err == nil || errors.As(err, &some)) {
-		return fmt.Errorf("a part of the batch was taken: %s", leftOut)
+	switch {
+	case leftOut == nil:
+		return err
+	case errors.As(err, &some):
+		return &uplink.LeftOut{Seqs: left, Refused: some.Refused, Err: leftOut}
+	case err == nil:
+		return &uplink.LeftOut{Seqs: left, Err: leftOut}
 	}
 	return err
 }
