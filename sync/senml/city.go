@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -17,6 +18,7 @@ type city struct {
 	thing    string
 	cbor     bool
 	compress func(dst, src []byte) []byte // nil does not
+	log      *slog.Logger                 // or nil
 }
 
 // Announce implements agent.City. The message is retained, so another one of
@@ -26,7 +28,15 @@ func (c *city) Announce(ctx context.Context, thing agent.Thing, streams []*agent
 	if err != nil {
 		return err
 	}
-	return c.link.Publish(ctx, topic(c.thing, announcement), payload, true)
+	err = c.link.Publish(ctx, topic(c.thing, announcement), payload, true)
+	var permanent *uplink.Permanent
+	if errors.As(err, &permanent) {
+		if c.log != nil {
+			c.log.Error("the server does not take the announcement; observations are sent all the same", "err", err)
+		}
+		return nil
+	}
+	return err
 }
 
 // Publish implements agent.City. A batch that is too large for one pack is

@@ -61,7 +61,7 @@ func dial(ctx context.Context, s Settings, target uplink.Target) (agent.City, er
 	if err != nil {
 		return nil, err
 	}
-	return &city{link: l, thing: target.Thing.ID, cbor: s.Format == "cbor", compress: compressors[s.Compression]}, nil
+	return &city{link: l, thing: target.Thing.ID, cbor: s.Format == "cbor", compress: compressors[s.Compression], log: target.Log}, nil
 }
 
 // checkID makes sure that an id is one level of a topic.

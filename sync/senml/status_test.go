@@ -51,6 +51,9 @@ func TestStatus(t *testing.T) {
 			require.NoError(t, err)
 			defer c.Close()
 
+			err = c.Announce(t.Context(), agent.Thing{ID: "lamp-042"}, nil, nil)
+			assert.Equal(t, tt.want == "taken" || tt.want == "refused", err == nil, "an announcement that is refused keeps no observation waiting: %v", err)
+
 			err = c.Publish(t.Context(), agent.Batch{Epoch: 1, Observations: []agent.Observation{{Seq: 1, Time: when, Datastream: &agent.Datastream{Name: "a/b"}}}})
 
 			var (
