@@ -7,6 +7,8 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/aht20"
 	"github.com/lamppost-city/lamppost/drivers/bh1750"
 	"github.com/lamppost-city/lamppost/drivers/bme280"
+	"github.com/lamppost-city/lamppost/drivers/bmp180"
+	"github.com/lamppost-city/lamppost/drivers/bmp388"
 	"github.com/lamppost-city/lamppost/drivers/contact"
 	"github.com/lamppost-city/lamppost/drivers/dps310"
 	"github.com/lamppost-city/lamppost/drivers/hdc1080"
@@ -45,7 +47,10 @@ var catalog = config.Catalog{
 	Drivers: []drivers.Driver{
 		aht20.Driver,
 		bh1750.Driver,
+		bme280.BMP280,
 		bme280.Driver,
+		bmp180.Driver,
+		bmp388.Driver,
 		contact.Driver,
 		dps310.Driver,
 		hdc1080.Driver,

@@ -1,10 +1,11 @@
 // Package bme280 drives the Bosch Sensortec BME280 sensor of air temperature,
-// relative humidity and atmospheric pressure.
+// relative humidity and atmospheric pressure, and the BMP280, which is the same
+// without humidity.
 //
 // The part sleeps until it is told to measure, once, without oversampling: the
 // datasheet's setting for weather monitoring (section 3.5.1). A part that lost
 // power for a moment has its humidity measurement switched off, which is how
-// that is noticed.
+// that is noticed; a BMP280 has lost a standby time that it does not use.
 package bme280
 
 import (
@@ -29,7 +30,18 @@ var Driver = drivers.New(drivers.Info{
 	},
 }, Settings{drivers.I2C{Address: 0x76}}, open, simulate)
 
-// Settings are the keys of a sensor with driver = "bme280".
+// BMP280 reads one BMP280 on an I2C bus.
+var BMP280 = drivers.New(drivers.Info{
+	Name:      "bmp280",
+	Summary:   "Bosch BMP280: atmospheric pressure and air temperature (I2C)",
+	Datasheet: "https://www.bosch-sensortec.com/media/boschsensortec/downloads/datasheets/bst-bmp280-ds001.pdf",
+	Observes: []drivers.Observable{
+		{Property: agent.AirTemperature, Resolution: 2, Class: agent.Telemetry},
+		{Property: agent.AtmosphericPressure, Resolution: 2, Class: agent.Telemetry},
+	},
+}, Settings{drivers.I2C{Address: 0x76}}, openBMP280, simulateBMP280)
+
+// Settings are the keys of a sensor with driver = "bme280" or "bmp280".
 type Settings struct {
 	drivers.I2C
 }
@@ -47,11 +59,14 @@ const (
 	regCtrlHum     = 0xf2 // and status, ctrl_meas, config, 0xf6, 8 bytes of data
 	regStatus      = 0xf3
 	regCtrlMeas    = 0xf4
+	regConfig      = 0xf5
 
 	id          = 0x60
+	idBMP280    = 0x58
 	reset       = 0xb6
 	ctrlHum     = 0x01 // oversampling ×1; 0 after power-on
 	ctrlMeas    = 0x24 // oversampling ×1 of temperature and pressure; asleep
+	standby     = 0x20 // in config, of a BMP280: no effect on single measurements; 0 after power-on
 	forced      = 0x01 // in ctrlMeas: measure once
 	statusBusy  = 0x08 // measuring
 	statusImage = 0x01 // im_update: the calibration is being copied
@@ -67,6 +82,7 @@ const (
 
 type sensor struct {
 	dev         i2cbus.Dev
+	dry         bool // a BMP280, which has no humidity
 	ready       bool // initialised since the last error
 	calibration calibration
 }
@@ -74,6 +90,11 @@ type sensor struct {
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 	dev, err := s.I2C.Open(host)
 	return &sensor{dev: dev}, err
+}
+
+func openBMP280(host drivers.Host, s Settings) (agent.Sensor, error) {
+	dev, err := s.I2C.Open(host)
+	return &sensor{dev: dev, dry: true}, err
 }
 
 // Observe implements agent.Sensor.
@@ -89,11 +110,11 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 		s.ready = false
 		return into, fmt.Errorf("measure: %w", err)
 	}
-	return append(into,
-		agent.Result{Property: agent.AirTemperature, Value: v.temperature},
-		agent.Result{Property: agent.RelativeHumidity, Value: v.humidity},
-		agent.Result{Property: agent.AtmosphericPressure, Value: v.pressure},
-	), nil
+	into = append(into, agent.Result{Property: agent.AirTemperature, Value: v.temperature})
+	if !s.dry {
+		into = append(into, agent.Result{Property: agent.RelativeHumidity, Value: v.humidity})
+	}
+	return append(into, agent.Result{Property: agent.AtmosphericPressure, Value: v.pressure}), nil
 }
 
 // Close implements agent.Sensor. The part is asleep already.
@@ -117,10 +138,22 @@ func (s *sensor) measure(ctx context.Context) (values, error) {
 			wait = pollTime
 			continue
 		}
-		if b[0] != ctrlHum || b[2]&^3 != ctrlMeas || b[3] != 0 {
+		if b[2]&^3 != ctrlMeas || !s.settled(b[0], b[3]) {
 			return values{}, fmt.Errorf("%w: % x", drivers.ErrBrownOut, b[:4])
+		}
+		if s.dry {
+			v, _, err := s.calibration.convertAir([6]byte(b[5:]))
+			return v, err
 		}
 		return s.calibration.convert([8]byte(b[5:]))
 	}
 	return values{}, drivers.ErrNotReady
+}
+
+// settled tells whether ctrl_hum and config are as initialise left them.
+func (s *sensor) settled(hum, config byte) bool {
+	if s.dry {
+		return config == standby // a BMP280 has nothing at ctrl_hum
+	}
+	return hum == ctrlHum && config == 0
 }

@@ -24,20 +24,32 @@ type values struct{ temperature, humidity, pressure float64 }
 
 // parse reads the 26 bytes from 0x88 and the 7 from 0xe1.
 func parse(b [33]byte) (calibration, error) {
+	c, err := parseAir([24]byte(b[:]))
+	if err != nil {
+		return c, err
+	}
+	h := b[26:]
+	c.h1, c.h2, c.h3 = b[25], int16(binary.LittleEndian.Uint16(h)), h[2]
+	// H4 and H5 share a byte. Their sign is that of the byte they have alone.
+	c.h4 = int16(int8(h[3]))<<4 | int16(h[4]&0x0f)
+	c.h5 = int16(int8(h[5]))<<4 | int16(h[4]>>4)
+	c.h6 = int8(h[6])
+	if c.h2 == 0 || c.h2 == -1 {
+		return c, fmt.Errorf("calibration % x: %w", b, drivers.ErrNoReading)
+	}
+	return c, nil
+}
+
+// parseAir reads the 24 bytes from 0x88, which a BMP280 has, too.
+func parseAir(b [24]byte) (calibration, error) {
 	word := func(i int) uint16 { return binary.LittleEndian.Uint16(b[i:]) }
 	signed := func(i int) int16 { return int16(word(i)) }
-	h := b[26:]
 	c := calibration{
 		t1: word(0), t2: signed(2), t3: signed(4),
 		p1: word(6), p2: signed(8), p3: signed(10), p4: signed(12), p5: signed(14),
 		p6: signed(16), p7: signed(18), p8: signed(20), p9: signed(22),
-		h1: b[25], h2: signed(26), h3: h[2],
-		// H4 and H5 share a byte. Their sign is that of the byte they have alone.
-		h4: int16(int8(h[3]))<<4 | int16(h[4]&0x0f),
-		h5: int16(int8(h[5]))<<4 | int16(h[4]>>4),
-		h6: int8(h[6]),
 	}
-	for _, v := range []uint16{c.t1, uint16(c.t2), c.p1, uint16(c.h2)} {
+	for _, v := range []uint16{c.t1, uint16(c.t2), c.p1} {
 		if v == 0 || v == 0xffff {
 			return c, fmt.Errorf("calibration % x: %w", b, drivers.ErrNoReading)
 		}
@@ -47,26 +59,38 @@ func parse(b [33]byte) (calibration, error) {
 
 // convert turns the data registers, 0xf7 to 0xfe, into values: all or none.
 func (c calibration) convert(b [8]byte) (values, error) {
+	v, fine, err := c.convertAir([6]byte(b[:]))
+	if err != nil {
+		return values{}, err
+	}
+	h := binary.BigEndian.Uint16(b[6:])
+	// The first is there after power-on and of what is switched off. The
+	// humidity is cropped, so its formula would hide the others.
+	if h == 0x8000 || h == 0 || h == 0xffff {
+		return values{}, fmt.Errorf("humidity: %w: % x", drivers.ErrNoReading, b)
+	}
+	v.humidity = c.humidity(h, fine)
+	return v, nil
+}
+
+// convertAir turns the data registers 0xf7 to 0xfc into temperature and
+// pressure. fine is for the humidity.
+func (c calibration) convertAir(b [6]byte) (v values, fine float64, err error) {
 	p := uint32(b[0])<<12 | uint32(b[1])<<4 | uint32(b[2])>>4
 	t := uint32(b[3])<<12 | uint32(b[4])<<4 | uint32(b[5])>>4
-	h := binary.BigEndian.Uint16(b[6:])
 	// What is in the registers after power-on and of what is switched off.
-	if p == 0x80000 || t == 0x80000 || h == 0x8000 {
-		return values{}, fmt.Errorf("%w: % x", drivers.ErrNoReading, b)
+	if p == 0x80000 || t == 0x80000 {
+		return values{}, 0, fmt.Errorf("%w: % x", drivers.ErrNoReading, b)
 	}
-	// The humidity is cropped below, so its formula would hide these.
-	if h == 0 || h == 0xffff {
-		return values{}, fmt.Errorf("humidity code %#04x: %w", h, drivers.ErrNoReading)
-	}
-	fine := c.fine(t)
-	v := values{fine / 5120, c.humidity(h, fine), c.pressure(p, fine) / 100}
+	fine = c.fine(t)
+	v = values{temperature: fine / 5120, pressure: c.pressure(p, fine) / 100}
 	if err := drivers.Within(v.temperature, -40, 85); err != nil {
-		return values{}, fmt.Errorf("temperature of % x: %w", b, err)
+		return values{}, 0, fmt.Errorf("temperature of % x: %w", b, err)
 	}
 	if err := drivers.Within(v.pressure, 300, 1100); err != nil {
-		return values{}, fmt.Errorf("pressure of % x: %w", b, err)
+		return values{}, 0, fmt.Errorf("pressure of % x: %w", b, err)
 	}
-	return v, nil
+	return v, fine, nil
 }
 
 // The formulas of the datasheet, section 8.1, in floating point.

@@ -13,7 +13,7 @@ func (s *sensor) initialise(ctx context.Context) error {
 	if err := s.dev.ReadReg(ctx, regID, b[:]); err != nil {
 		return fmt.Errorf("read identity: %w", err)
 	}
-	if b[0] != id {
+	if !s.is(b[0]) {
 		return fmt.Errorf("%w: %s", drivers.ErrIdentity, who(b[0]))
 	}
 	if err := s.dev.Write(ctx, regReset, reset); err != nil {
@@ -24,19 +24,36 @@ func (s *sensor) initialise(ctx context.Context) error {
 	}
 	// First the setting that a loss of power takes away: what is read after it
 	// was read from a part that is still powered when measure finds it.
-	if err := s.dev.Write(ctx, regCtrlHum, ctrlHum); err != nil {
+	mark := []byte{regCtrlHum, ctrlHum}
+	if s.dry {
+		mark = []byte{regConfig, standby}
+	}
+	if err := s.dev.Write(ctx, mark...); err != nil {
 		return fmt.Errorf("configure: %w", err)
 	}
 	var c [33]byte
 	if err := s.dev.ReadReg(ctx, regCalibration, c[:26]); err != nil {
 		return fmt.Errorf("read calibration: %w", err)
 	}
+	var err error
+	if s.dry {
+		s.calibration, err = parseAir([24]byte(c[:]))
+		return err
+	}
 	if err := s.dev.ReadReg(ctx, regHumidity, c[26:]); err != nil {
 		return fmt.Errorf("read calibration of humidity: %w", err)
 	}
-	var err error
 	s.calibration, err = parse(c)
 	return err
+}
+
+// is tells whether the identity is that of the part the driver is for. 0x56 and
+// 0x57 are samples of the BMP280 (its datasheet, section 4.3.1).
+func (s *sensor) is(identity byte) bool {
+	if s.dry {
+		return 0x56 <= identity && identity <= idBMP280
+	}
+	return identity == id
 }
 
 // awaitImage waits until the part has copied its calibration to its registers.
@@ -57,14 +74,16 @@ func (s *sensor) awaitImage(ctx context.Context) error {
 }
 
 // who names the part that has an identity.
-func who(id byte) string {
-	switch id {
+func who(identity byte) string {
+	switch identity {
 	case 0x55:
-		return "a BMP180 (identity 0x55), which has no humidity"
-	case 0x56, 0x57, 0x58:
-		return fmt.Sprintf("a BMP280 (identity %#02x), which has no humidity", id)
+		return "a BMP180 (identity 0x55); set driver = \"bmp180\""
+	case 0x56, 0x57, idBMP280:
+		return fmt.Sprintf("a BMP280 (identity %#02x), which has no humidity; set driver = \"bmp280\"", identity)
+	case id:
+		return "a BME280 (identity 0x60); set driver = \"bme280\""
 	case 0x61:
-		return "a BME680 or BME688 (identity 0x61)"
+		return "a BME680 or BME688 (identity 0x61); set driver = \"bme680\""
 	}
-	return fmt.Sprintf("identity %#02x, want 0x60", id)
+	return fmt.Sprintf("identity %#02x, want 0x60 of a BME280 or 0x58 of a BMP280", identity)
 }

@@ -20,15 +20,21 @@ var noData = [8]byte{0x80, 0, 0, 0x80, 0, 0, 0x80, 0}
 // simulate puts a part on the bus that feels the simulated air.
 func simulate(host *sim.Host, s Settings) { s.Simulate(host, newPart()) }
 
-// newPart returns a part that was switched on now.
-func newPart() *sim.Registers {
+// simulateBMP280 does so with a BMP280.
+func simulateBMP280(host *sim.Host, s Settings) { s.Simulate(host, newModel(idBMP280)) }
+
+// newPart returns a BME280 that was switched on now.
+func newPart() *sim.Registers { return newModel(id) }
+
+// newModel returns the part with an identity.
+func newModel(identity byte) *sim.Registers {
 	var loaded, done time.Time // the calibration is there; the measurement ends
 	var hum byte               // ctrl_hum, as it was when ctrl_meas was last written
 	return sim.NewRegisters(&sim.Registers{
 		Pairs: true,
 		PowerOn: func(r *sim.Registers) {
 			loaded, done, hum = time.Now().Add(5*time.Millisecond), time.Time{}, 0
-			r.R[regID] = id
+			r.R[regID] = identity
 			copy(r.R[0xf7:], noData[:])
 		},
 		OnWrite: func(r *sim.Registers, reg, value byte) {
