@@ -21,7 +21,9 @@ func parse(b [21]byte) (calibration, error) {
 		}
 	}
 	unsigned := func(i, exponent int) float64 { return math.Ldexp(float64(word(i)), exponent) }
-	signed := func(i, offset, exponent int) float64 { return math.Ldexp(float64(int(int16(word(i)))-offset), exponent) }
+	signed := func(i, offset, exponent int) float64 {
+		return math.Ldexp(float64(int(int16(word(i)))-offset), exponent)
+	}
 	octet := func(i, exponent int) float64 { return math.Ldexp(float64(int8(b[i])), exponent) }
 	return calibration{
 		t1: unsigned(0, 8), t2: unsigned(2, -30), t3: octet(4, -48),
