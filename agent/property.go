@@ -68,11 +68,14 @@ var (
 	TypicalParticleSize = Property{"typicalParticleSize", "um", Measurement}
 	// VOCIndex and NOxIndex are Sensirion's: 1 to 500, where 100 and 1 stand
 	// for the air of the last day.
-	VOCIndex  = Property{"vocIndex", "1", Measurement}
-	NOxIndex  = Property{"noxIndex", "1", Measurement}
-	Open      = Property{"open", "1", Truth}
-	Pulses    = Property{"pulses", "1", Count}
-	PulseRate = Property{"pulseRate", "Hz", Measurement}
+	VOCIndex = Property{"vocIndex", "1", Measurement}
+	NOxIndex = Property{"noxIndex", "1", Measurement}
+	// GasResistance is that of a heated metal oxide. It falls as there is more
+	// in the air that burns; parts differ tenfold.
+	GasResistance = Property{"gasResistance", "Ohm", Measurement}
+	Open          = Property{"open", "1", Truth}
+	Pulses        = Property{"pulses", "1", Count}
+	PulseRate     = Property{"pulseRate", "Hz", Measurement}
 	// Quantity is what the pulses of a meter stand for: pulses times per_pulse,
 	// in the unit of the meter, which the configuration knows.
 	Quantity = Property{"quantity", "1", Measurement}

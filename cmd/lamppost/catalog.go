@@ -7,6 +7,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/aht20"
 	"github.com/lamppost-city/lamppost/drivers/bh1750"
 	"github.com/lamppost-city/lamppost/drivers/bme280"
+	"github.com/lamppost-city/lamppost/drivers/bme680"
 	"github.com/lamppost-city/lamppost/drivers/bmp180"
 	"github.com/lamppost-city/lamppost/drivers/bmp388"
 	"github.com/lamppost-city/lamppost/drivers/contact"
@@ -49,6 +50,7 @@ var catalog = config.Catalog{
 		bh1750.Driver,
 		bme280.BMP280,
 		bme280.Driver,
+		bme680.Driver,
 		bmp180.Driver,
 		bmp388.Driver,
 		contact.Driver,

@@ -34,6 +34,7 @@ var byName = index(
 	term(agent.TypicalParticleSize, "Typical particle size", qudt+"Diameter", "airPollution"),
 	term(agent.VOCIndex, "VOC index", qudt+"DimensionlessRatio", "airPollution"),
 	term(agent.NOxIndex, "NOx index", qudt+"DimensionlessRatio", "airPollution"),
+	term(agent.GasResistance, "Resistance of a gas sensor", qudt+"Resistance", "airPollution"),
 	term(agent.Open, "Open", qudt+"Dimensionless", "gateOpening"),
 	term(agent.Pulses, "Pulses", qudt+"Count", ""),
 	term(agent.PulseRate, "Rate of pulses", qudt+"Frequency", ""),
