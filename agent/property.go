@@ -82,6 +82,12 @@ var (
 	// Illuminance is the light that falls on a plane, as the eye sees it.
 	Illuminance = Property{"illuminance", "lx", Measurement}
 	Voltage     = Property{"voltage", "V", Measurement}
+	// Voltage0 to Voltage3 are those at the inputs of a part that has several, by
+	// the numbers printed beside them.
+	Voltage0 = Property{"voltage0", "V", Measurement}
+	Voltage1 = Property{"voltage1", "V", Measurement}
+	Voltage2 = Property{"voltage2", "V", Measurement}
+	Voltage3 = Property{"voltage3", "V", Measurement}
 	// Current is an electric current. It is negative when it flows back.
 	Current = Property{"current", "A", Measurement}
 	// Power is electric power: voltage times current, with the current's sign.

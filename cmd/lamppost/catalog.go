@@ -4,6 +4,7 @@ import (
 	"github.com/lamppost-city/lamppost/boards"
 	"github.com/lamppost-city/lamppost/cmd/lamppost/config"
 	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/drivers/ads1115"
 	"github.com/lamppost-city/lamppost/drivers/aht20"
 	"github.com/lamppost-city/lamppost/drivers/bh1750"
 	"github.com/lamppost-city/lamppost/drivers/bme280"
@@ -46,6 +47,7 @@ var catalog = config.Catalog{
 		boards.Sim,
 	},
 	Drivers: []drivers.Driver{
+		ads1115.Driver,
 		aht20.Driver,
 		bh1750.Driver,
 		bme280.BMP280,
