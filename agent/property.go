@@ -92,6 +92,13 @@ var (
 	Current = Property{"current", "A", Measurement}
 	// Power is electric power: voltage times current, with the current's sign.
 	Power = Property{"power", "W", Measurement}
+	// Current1 to Power3 are those of the channels of a part that has several.
+	Current1 = Property{"current1", "A", Measurement}
+	Current2 = Property{"current2", "A", Measurement}
+	Current3 = Property{"current3", "A", Measurement}
+	Power1   = Property{"power1", "W", Measurement}
+	Power2   = Property{"power2", "W", Measurement}
+	Power3   = Property{"power3", "W", Measurement}
 	// SensorState is the agent's own word on a sensor, see [SensorOK] and on.
 	SensorState = Property{"sensorState", "1", State}
 )

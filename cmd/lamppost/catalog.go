@@ -17,6 +17,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/hdc2080"
 	"github.com/lamppost-city/lamppost/drivers/ina219"
 	"github.com/lamppost-city/lamppost/drivers/ina226"
+	"github.com/lamppost-city/lamppost/drivers/ina3221"
 	"github.com/lamppost-city/lamppost/drivers/lm75"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
@@ -61,6 +62,8 @@ var catalog = config.Catalog{
 		hdc2080.Driver,
 		ina219.Driver,
 		ina226.Driver,
+		ina226.INA260,
+		ina3221.Driver,
 		lm75.Driver,
 		lsm303mag.Driver,
 		mcp9808.Driver,

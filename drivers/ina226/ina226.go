@@ -1,5 +1,5 @@
 // Package ina226 drives the Texas Instruments INA226 monitor of voltage, current
-// and power.
+// and power, and the INA260, which has its shunt inside.
 //
 // The driver computes the current from the voltage across the shunt, so nothing
 // depends on the part's calibration register, and makes one measurement a
@@ -80,15 +80,22 @@ const (
 	pollTime    = 10 * time.Millisecond
 )
 
+// A chip is what the parts of the family differ in.
+type chip struct {
+	device uint16 // above the revision in the lower 4 bits
+	config uint16
+}
+
 type sensor struct {
 	dev       i2cbus.Dev
+	chip      chip
 	shuntOhms float64
 	known     bool // its identity was read since the last error
 }
 
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 	dev, err := s.I2C.Open(host)
-	return &sensor{dev: dev, shuntOhms: s.ShuntOhms}, err
+	return &sensor{dev: dev, chip: chip{device, config}, shuntOhms: s.ShuntOhms}, err
 }
 
 // Observe implements agent.Sensor.
@@ -124,15 +131,15 @@ func (s *sensor) identify(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read device: %w", err)
 	}
-	if maker != texas || kind&0xfff0 != device {
-		return fmt.Errorf("%w: maker %#04x, device %#04x", drivers.ErrIdentity, maker, kind)
+	if maker != texas || kind&0xfff0 != s.chip.device {
+		return fmt.Errorf("%w: maker %#04x, device %#04x, want %#04x, %#04x", drivers.ErrIdentity, maker, kind, texas, s.chip.device)
 	}
 	return nil
 }
 
 // measure configures the part, which starts one measurement, and reads it.
 func (s *sensor) measure(ctx context.Context) (volts, drop float64, err error) {
-	if err := s.dev.Write(ctx, regConfig, config>>8, config&0xff); err != nil {
+	if err := s.dev.Write(ctx, regConfig, byte(s.chip.config>>8), byte(s.chip.config&0xff)); err != nil {
 		return 0, 0, fmt.Errorf("start: %w", err)
 	}
 	if err := s.await(ctx); err != nil {
@@ -150,8 +157,8 @@ func (s *sensor) measure(ctx context.Context) (volts, drop float64, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("read configuration: %w", err)
 	}
-	if got != config {
-		return 0, 0, fmt.Errorf("%w: configuration %#04x, was %#04x", drivers.ErrBrownOut, got, config)
+	if got != s.chip.config {
+		return 0, 0, fmt.Errorf("%w: configuration %#04x, was %#04x", drivers.ErrBrownOut, got, s.chip.config)
 	}
 	if volts, drop, err = decode(bus, shunt); err != nil {
 		return 0, 0, fmt.Errorf("bus %#04x, shunt %#04x: %w", bus, shunt, err)

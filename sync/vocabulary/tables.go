@@ -47,6 +47,12 @@ var byName = index(
 	term(agent.Voltage3, "Voltage of input 3", qudt+"Voltage", "power"),
 	term(agent.Current, "Electric current", qudt+"ElectricCurrent", "power"),
 	term(agent.Power, "Electric power", qudt+"ElectricPower", "power"),
+	term(agent.Current1, "Electric current of channel 1", qudt+"ElectricCurrent", "power"),
+	term(agent.Current2, "Electric current of channel 2", qudt+"ElectricCurrent", "power"),
+	term(agent.Current3, "Electric current of channel 3", qudt+"ElectricCurrent", "power"),
+	term(agent.Power1, "Electric power of channel 1", qudt+"ElectricPower", "power"),
+	term(agent.Power2, "Electric power of channel 2", qudt+"ElectricPower", "power"),
+	term(agent.Power3, "Electric power of channel 3", qudt+"ElectricPower", "power"),
 	term(agent.SensorState, "State of a sensor", qudt+"Dimensionless", ""),
 )
 
