@@ -81,7 +81,9 @@ var (
 	Quantity = Property{"quantity", "1", Measurement}
 	// Illuminance is the light that falls on a plane, as the eye sees it.
 	Illuminance = Property{"illuminance", "lx", Measurement}
-	Voltage     = Property{"voltage", "V", Measurement}
+	// UVIndex is the ultraviolet light that reddens skin, as the WHO counts it.
+	UVIndex = Property{"uvIndex", "1", Measurement}
+	Voltage = Property{"voltage", "V", Measurement}
 	// Voltage0 to Voltage3 are those at the inputs of a part that has several, by
 	// the numbers printed beside them.
 	Voltage0 = Property{"voltage0", "V", Measurement}

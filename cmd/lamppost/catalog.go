@@ -20,6 +20,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/ina3221"
 	"github.com/lamppost-city/lamppost/drivers/lm75"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
+	"github.com/lamppost-city/lamppost/drivers/ltr390"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/drivers/opt3001"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
@@ -66,6 +67,7 @@ var catalog = config.Catalog{
 		ina3221.Driver,
 		lm75.Driver,
 		lsm303mag.Driver,
+		ltr390.Driver,
 		mcp9808.Driver,
 		opt3001.Driver,
 		pulse.Driver,

@@ -40,6 +40,7 @@ var byName = index(
 	term(agent.PulseRate, "Rate of pulses", qudt+"Frequency", ""),
 	term(agent.Quantity, "Quantity", qudt+"Quantity", ""),
 	term(agent.Illuminance, "Illuminance", qudt+"Illuminance", "light").in(WeatherObserved, "illuminance"),
+	term(agent.UVIndex, "UV index", cf+"ultraviolet_index", "solarRadiation"),
 	term(agent.Voltage, "Voltage", qudt+"Voltage", "power"),
 	term(agent.Voltage0, "Voltage of input 0", qudt+"Voltage", "power"),
 	term(agent.Voltage1, "Voltage of input 1", qudt+"Voltage", "power"),
