@@ -45,6 +45,8 @@ var (
 	// PartTemperature is that of a chip or of something a probe touches; it says
 	// little about the air.
 	PartTemperature = Property{"partTemperature", "Cel", Measurement}
+	// SurfaceTemperature is that of what a part looks at from a distance.
+	SurfaceTemperature = Property{"surfaceTemperature", "Cel", Measurement}
 	// ProbeTemperature is that of the first remote probe of a part.
 	ProbeTemperature = Property{"probeTemperature", "Cel", Measurement}
 	MagneticX        = Property{"magneticFluxDensityX", "uT", Measurement}

@@ -22,6 +22,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/ltr390"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
+	"github.com/lamppost-city/lamppost/drivers/mlx90614"
 	"github.com/lamppost-city/lamppost/drivers/opt3001"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
 	"github.com/lamppost-city/lamppost/drivers/sensirion"
@@ -69,6 +70,7 @@ var catalog = config.Catalog{
 		lsm303mag.Driver,
 		ltr390.Driver,
 		mcp9808.Driver,
+		mlx90614.Driver,
 		opt3001.Driver,
 		pulse.Driver,
 		sht2x.Driver,

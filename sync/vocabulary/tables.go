@@ -17,6 +17,7 @@ var byName = index(
 	term(agent.DewPoint, "Dew point", cf+"dew_point_temperature", "temperature").in(WeatherObserved, "dewPoint"),
 	term(agent.SeaLevelPressure, "Pressure at sea level", cf+"air_pressure_at_mean_sea_level", "atmosphericPressure"),
 	term(agent.PartTemperature, "Temperature of a part", qudt+"Temperature", "temperature"),
+	term(agent.SurfaceTemperature, "Temperature of a surface", cf+"surface_temperature", "temperature"),
 	term(agent.ProbeTemperature, "Temperature of a probe", qudt+"Temperature", "temperature"),
 	term(agent.MagneticX, "Magnetic flux density in x", qudt+"MagneticFluxDensity", ""),
 	term(agent.MagneticY, "Magnetic flux density in y", qudt+"MagneticFluxDensity", ""),
