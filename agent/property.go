@@ -103,6 +103,8 @@ var (
 	Power1   = Property{"power1", "W", Measurement}
 	Power2   = Property{"power2", "W", Measurement}
 	Power3   = Property{"power3", "W", Measurement}
+	// ClockStopped is 1 when a battery-backed clock lost the time.
+	ClockStopped = Property{"clockStopped", "1", Truth}
 	// SensorState is the agent's own word on a sensor, see [SensorOK] and on.
 	SensorState = Property{"sensorState", "1", State}
 )

@@ -13,6 +13,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/bmp388"
 	"github.com/lamppost-city/lamppost/drivers/contact"
 	"github.com/lamppost-city/lamppost/drivers/dps310"
+	"github.com/lamppost-city/lamppost/drivers/ds3231"
 	"github.com/lamppost-city/lamppost/drivers/hdc1080"
 	"github.com/lamppost-city/lamppost/drivers/hdc2080"
 	"github.com/lamppost-city/lamppost/drivers/ina219"
@@ -60,6 +61,8 @@ var catalog = config.Catalog{
 		bmp388.Driver,
 		contact.Driver,
 		dps310.Driver,
+		ds3231.Driver,
+		ds3231.DS1307,
 		hdc1080.Driver,
 		hdc2080.Driver,
 		ina219.Driver,

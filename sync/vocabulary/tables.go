@@ -55,6 +55,7 @@ var byName = index(
 	term(agent.Power1, "Electric power of channel 1", qudt+"ElectricPower", "power"),
 	term(agent.Power2, "Electric power of channel 2", qudt+"ElectricPower", "power"),
 	term(agent.Power3, "Electric power of channel 3", qudt+"ElectricPower", "power"),
+	term(agent.ClockStopped, "Clock stopped", qudt+"Dimensionless", ""),
 	term(agent.SensorState, "State of a sensor", qudt+"Dimensionless", ""),
 )
 
