@@ -76,8 +76,25 @@ var (
 	// in the air that burns; parts differ tenfold.
 	GasResistance = Property{"gasResistance", "Ohm", Measurement}
 	Open          = Property{"open", "1", Truth}
-	Pulses        = Property{"pulses", "1", Count}
-	PulseRate     = Property{"pulseRate", "Hz", Measurement}
+	// InputA0 to InputB7 are 1 while the pin of an expander is active.
+	InputA0   = Property{"inputA0", "1", Truth}
+	InputA1   = Property{"inputA1", "1", Truth}
+	InputA2   = Property{"inputA2", "1", Truth}
+	InputA3   = Property{"inputA3", "1", Truth}
+	InputA4   = Property{"inputA4", "1", Truth}
+	InputA5   = Property{"inputA5", "1", Truth}
+	InputA6   = Property{"inputA6", "1", Truth}
+	InputA7   = Property{"inputA7", "1", Truth}
+	InputB0   = Property{"inputB0", "1", Truth}
+	InputB1   = Property{"inputB1", "1", Truth}
+	InputB2   = Property{"inputB2", "1", Truth}
+	InputB3   = Property{"inputB3", "1", Truth}
+	InputB4   = Property{"inputB4", "1", Truth}
+	InputB5   = Property{"inputB5", "1", Truth}
+	InputB6   = Property{"inputB6", "1", Truth}
+	InputB7   = Property{"inputB7", "1", Truth}
+	Pulses    = Property{"pulses", "1", Count}
+	PulseRate = Property{"pulseRate", "Hz", Measurement}
 	// Quantity is what the pulses of a meter stand for: pulses times per_pulse,
 	// in the unit of the meter, which the configuration knows.
 	Quantity = Property{"quantity", "1", Measurement}

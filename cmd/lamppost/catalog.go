@@ -22,6 +22,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/lm75"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/ltr390"
+	"github.com/lamppost-city/lamppost/drivers/mcp23017"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/drivers/mlx90614"
 	"github.com/lamppost-city/lamppost/drivers/opt3001"
@@ -72,6 +73,7 @@ var catalog = config.Catalog{
 		lm75.Driver,
 		lsm303mag.Driver,
 		ltr390.Driver,
+		mcp23017.Driver,
 		mcp9808.Driver,
 		mlx90614.Driver,
 		opt3001.Driver,

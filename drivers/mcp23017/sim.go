@@ -1,0 +1,38 @@
+package mcp23017
+
+import (
+	"time"
+
+	"github.com/lamppost-city/lamppost/drivers/sim"
+)
+
+// simulate puts a part on the bus whose contact at A0 closes for half of each
+// quarter of an hour; the others are open.
+func simulate(host *sim.Host, s Settings) {
+	s.Simulate(host, newPart(func() uint16 {
+		if sim.Wave(0, 1, 15*time.Minute) < 0 {
+			return 0xfffe
+		}
+		return 0xffff
+	}))
+}
+
+// newPart returns a part that sees these levels and was switched on now.
+func newPart(levels func() uint16) *sim.Registers {
+	const regLatch = 0x14 // OLAT
+	return sim.NewRegisters(&sim.Registers{
+		PowerOn: func(r *sim.Registers) { r.R[regDirection], r.R[regDirection+1] = 0xff, 0xff },
+		OnWrite: func(r *sim.Registers, reg, value byte) {
+			if reg&^1 == regLevels { // writes to GPIO go to the latch
+				r.R[reg-regLevels+regLatch] = value
+			}
+		},
+		OnRead: func(r *sim.Registers, _ byte, _ int) {
+			w := levels()
+			for port, in := range []byte{byte(w), byte(w >> 8)} {
+				inputs := r.R[regDirection+port]
+				r.R[regLevels+port] = (in^r.R[regInvert+port])&inputs | r.R[regLatch+port]&^inputs
+			}
+		},
+	})
+}
