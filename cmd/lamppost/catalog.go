@@ -78,6 +78,7 @@ var catalog = config.Catalog{
 		mlx90614.Driver,
 		opt3001.Driver,
 		pulse.Driver,
+		sensirion.HDC302x,
 		sht2x.Driver,
 		sensirion.SCD30,
 		sensirion.SCD4x,

@@ -49,6 +49,7 @@ const (
 
 type sht3x struct {
 	device
+	texas bool // an HDC302x
 	ready bool // initialised since the last error
 }
 
@@ -89,6 +90,11 @@ func (s *sht3x) Close() error { return nil }
 func (s *sht3x) initialise(ctx context.Context) error {
 	if err := s.tell(ctx, sht3xBreak, sht3xTime); err != nil {
 		return fmt.Errorf("break: %w", err)
+	}
+	if s.texas {
+		if err := s.identify(ctx); err != nil {
+			return fmt.Errorf("identify: %w", err)
+		}
 	}
 	if err := s.tell(ctx, sht3xHeaterOff, sht3xTime); err != nil {
 		return fmt.Errorf("heater off: %w", err)
