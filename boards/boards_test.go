@@ -1,9 +1,11 @@
 package boards
 
 import (
+	"io/fs"
 	"testing"
 	"testing/fstest"
 
+	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -45,12 +47,45 @@ func TestBuses(t *testing.T) {
 		require.NoError(t, err, name)
 		assert.Same(t, byDefault, bus, "one bus, one lock: %s", name)
 	}
-	for _, name := range []string{"one", "-1", "1/mux@70/3", "/dev/null"} {
+	for _, name := range []string{"one", "-1", "1/3", "/dev/null"} {
 		_, err := host.I2C(name)
 		assert.ErrorContains(t, err, "want a number", name)
 	}
 	_, err = Linux.Open().I2C("")
 	assert.Error(t, err, "must be named")
+}
+
+// A multiplexer that the kernel drives is left to it.
+func TestBranches(t *testing.T) {
+	first, second := i2cbus.Channel{Mux: 0x70, Number: 3}, i2cbus.Channel{Mux: 0x71, Number: 0}
+	link := func(target string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(target), Mode: fs.ModeSymlink}
+	}
+	root := fstest.MapFS{
+		"sys/bus/i2c/devices/1-0070/channel-3": link("../i2c-1/i2c-5"),
+		"sys/bus/i2c/devices/2-0070/channel-3": link("../nonsense"),
+	}
+	for _, tt := range []struct {
+		number int
+		way    []i2cbus.Channel
+		want   int
+		left   []i2cbus.Channel
+	}{
+		{1, nil, 1, nil},
+		{1, []i2cbus.Channel{first}, 5, nil},
+		{1, []i2cbus.Channel{first, second}, 5, []i2cbus.Channel{second}},
+		{1, []i2cbus.Channel{second, first}, 1, []i2cbus.Channel{second, first}},
+		{2, []i2cbus.Channel{first}, 2, []i2cbus.Channel{first}},
+	} {
+		number, left := kernelBranch(root, tt.number, tt.way)
+		assert.Equal(t, tt.want, number)
+		assert.Equal(t, tt.left, left)
+	}
+	bus, err := RaspberryPi.Open().I2C("/mux@77/3")
+	require.NoError(t, err)
+	assert.Equal(t, "1/mux@77/3", bus.String())
+	_, err = RaspberryPi.Open().I2C("1/mux@20/3")
+	assert.ErrorContains(t, err, "want address 70 to 77")
 }
 
 func TestMissingBusSaysWhatThereIs(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -41,15 +42,46 @@ type linuxHost struct {
 	buses map[int]*i2cbus.Bus
 }
 
-// I2C implements drivers.Host. It knows "1", "i2c-1", "I2C1" and "/dev/i2c-1".
+// I2C implements drivers.Host. It knows "1", "i2c-1", "I2C1" and "/dev/i2c-1",
+// and each with channels of multiplexers after it. Where the kernel drives a
+// multiplexer, the bus that it made of the channel is the branch.
 func (h *linuxHost) I2C(name string) (*i2cbus.Bus, error) {
-	if name == "" {
-		name = h.defaultI2C
-	}
-	number, err := busNumber(name)
+	trunk, channels, err := i2cbus.ParsePath(name)
 	if err != nil {
 		return nil, err
 	}
+	if trunk == "" {
+		trunk = h.defaultI2C
+	}
+	number, err := busNumber(trunk)
+	if err != nil {
+		return nil, err
+	}
+	number, channels = kernelBranch(h.FS(), number, channels)
+	return h.bus(number).Behind(channels...), nil
+}
+
+// kernelBranch goes the way through the channels as far as the kernel drives the
+// multiplexers, and returns the bus where that ends and the channels that are
+// left.
+func kernelBranch(root fs.FS, number int, channels []i2cbus.Channel) (int, []i2cbus.Channel) {
+	for i, c := range channels {
+		link := fmt.Sprintf("sys/bus/i2c/devices/%d-%04x/channel-%d", number, c.Mux, c.Number)
+		target, err := fs.ReadLink(root, link) // to ../i2c-1/i2c-5
+		if err != nil {
+			return number, channels[i:]
+		}
+		branch, err := busNumber(path.Base(target))
+		if err != nil {
+			return number, channels[i:]
+		}
+		number = branch
+	}
+	return number, nil
+}
+
+// bus returns the bus with a number, the same one each time.
+func (h *linuxHost) bus(number int) *i2cbus.Bus {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.buses == nil {
@@ -60,7 +92,7 @@ func (h *linuxHost) I2C(name string) (*i2cbus.Bus, error) {
 		b = i2cbus.New(strconv.Itoa(number), &i2cDevice{number: number, advice: h.advice})
 		h.buses[number] = b
 	}
-	return b, nil
+	return b
 }
 
 // busNumber returns the number in a bus's name.
@@ -126,14 +158,14 @@ func (d *i2cDevice) Tx(addr uint16, w, r []byte) error {
 
 // explain says what is there, when a bus does not open.
 func (d *i2cDevice) explain(err error) error {
-	path := "/dev/i2c-" + strconv.Itoa(d.number)
-	if _, missing := os.Stat(path); missing == nil {
-		return fmt.Errorf("%s: %w", path, err)
+	device := "/dev/i2c-" + strconv.Itoa(d.number)
+	if _, missing := os.Stat(device); missing == nil {
+		return fmt.Errorf("%s: %w", device, err)
 	}
 	there, _ := filepath.Glob("/dev/i2c-*") // the pattern is right
 	slices.Sort(there)
 	if len(there) == 0 {
-		return fmt.Errorf("no %s, nor any other i2c bus%s", path, d.advice)
+		return fmt.Errorf("no %s, nor any other i2c bus%s", device, d.advice)
 	}
-	return fmt.Errorf("no %s; there is %s", path, strings.Join(there, ", "))
+	return fmt.Errorf("no %s; there is %s", device, strings.Join(there, ", "))
 }

@@ -12,7 +12,7 @@ import (
 // I2C is the place of a part on a bus: the settings that every driver of an I2C
 // part embeds.
 type I2C struct {
-	Bus     string `doc:"I2C bus: \"1\", \"/dev/i2c-1\"; the board's own if left out"`
+	Bus     string `doc:"I2C bus: \"1\", \"/dev/i2c-1\", \"1/mux@70/3\" behind channel 3 of a multiplexer; the board's own if left out"`
 	Address uint16 `doc:"7-bit address, as printed on the module or set by its pins"`
 }
 

@@ -13,33 +13,37 @@ import (
 	"periph.io/x/conn/v3/i2c"
 )
 
-// How long a transaction may hold the bus before others stop waiting for it,
-// and how long the bus is left alone after it hung: doubling, between these.
-const (
-	patience = 2 * time.Second
-	minRest  = 5 * time.Second
-	maxRest  = 5 * time.Minute
-)
+// patience is how long a transaction may hold the bus before others stop waiting
+// for it.
+const patience = 2 * time.Second
 
 // arbitrationTries is how often a transaction that lost the bus to another
 // master is tried: it did not take place.
 const arbitrationTries = 3
 
-// Bus is one I2C bus, shared by sensors in several goroutines.
+// Bus is one I2C bus, or a branch of one behind multiplexers, shared by sensors
+// in several goroutines.
 type Bus struct {
+	name     string
+	channels []Channel // on the way to it, the outermost first
+	trunk    *trunk
+}
+
+// trunk is the bus that the controller drives, with all its branches.
+type trunk struct {
 	name string
 	bus  i2c.Bus
 	lock chan struct{} // full while a transaction is under way
+	left []Channel     // the way to a channel that may still be on; of whoever has the lock
 
 	mu    sync.Mutex
-	rest  time.Duration // 0 while the bus works
-	until time.Time     // no transaction before
-	free  *request      // to be used again, or nil
+	rests rests
+	free  *request // to be used again, or nil
 }
 
 // New returns a bus that hands transactions to bus. name is what people call it.
 func New(name string, bus i2c.Bus) *Bus {
-	return &Bus{name: name, bus: bus, lock: make(chan struct{}, 1)}
+	return &Bus{name: name, trunk: &trunk{name: name, bus: bus, lock: make(chan struct{}, 1)}}
 }
 
 // String returns the bus's name.
@@ -50,7 +54,7 @@ func (b *Bus) Dev(addr uint16) Dev { return Dev{b, addr} }
 
 // Tx writes w and then, after a repeated start, reads r; either may be empty but
 // not both. A kernel that does not come back keeps the bus, not the caller: Tx
-// returns when ctx is done. All errors are an [*Error] or wrap ctx's.
+// returns when ctx is done. All errors wrap an [*Error] or ctx's.
 func (b *Bus) Tx(ctx context.Context, addr uint16, w, r []byte) error {
 	if len(w)+len(r) == 0 {
 		return &Error{Usage, b.name, addr, errors.New("empty transaction")}
@@ -61,18 +65,18 @@ func (b *Bus) Tx(ctx context.Context, addr uint16, w, r []byte) error {
 	if err := b.acquire(ctx, addr); err != nil {
 		return err
 	}
-	if err := b.resting(); err != nil {
-		<-b.lock
+	if err := b.trunk.resting(part{b.name, addr}); err != nil {
+		<-b.trunk.lock
 		return &Error{Hung, b.name, addr, err}
 	}
-	q := b.take()
-	q.addr = addr
+	q := b.trunk.take()
+	q.bus, q.addr = b, addr
 	q.w, q.r = append(q.w[:0], w...), append(q.r[:0], r...)
 	go q.run()
 	select {
 	case err := <-q.done:
 		copy(r, q.r)
-		b.give(q)
+		b.trunk.give(q)
 		return err
 	case <-ctx.Done():
 		return &Error{Hung, b.name, addr, fmt.Errorf("no answer from the controller: %w", ctx.Err())}
@@ -82,43 +86,20 @@ func (b *Bus) Tx(ctx context.Context, addr uint16, w, r []byte) error {
 // acquire waits for the bus to be free, with patience.
 func (b *Bus) acquire(ctx context.Context, addr uint16) error {
 	select {
-	case b.lock <- struct{}{}:
+	case b.trunk.lock <- struct{}{}:
 		return nil
 	default:
 	}
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
-	case b.lock <- struct{}{}:
+	case b.trunk.lock <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-t.C:
 		return &Error{Hung, b.name, addr, errors.New("a transaction does not end")}
 	}
-}
-
-// resting says why the bus is left alone at the moment, or nil.
-func (b *Bus) resting() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if left := time.Until(b.until); left > 0 {
-		return fmt.Errorf("the bus hung; tried again in %v", left.Round(time.Second))
-	}
-	return nil
-}
-
-// judge closes the bus for a time after it hung, and opens it when it answers.
-func (b *Bus) judge(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var e *Error
-	if errors.As(err, &e) && e.Class == Hung {
-		b.rest = min(max(2*b.rest, minRest), maxRest)
-		b.until = time.Now().Add(b.rest)
-		return
-	}
-	b.rest = 0
 }
 
 // A request is one transaction, with buffers of its own: the caller may be gone
@@ -131,33 +112,41 @@ type request struct {
 }
 
 // take returns a request that nobody uses. One is enough for a bus that works.
-func (b *Bus) take() *request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if q := b.free; q != nil {
-		b.free = nil
+func (t *trunk) take() *request {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if q := t.free; q != nil {
+		t.free = nil
 		return q
 	}
-	return &request{bus: b, done: make(chan error, 1)}
+	return &request{done: make(chan error, 1)}
 }
 
-func (b *Bus) give(q *request) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.free = q
+func (t *trunk) give(q *request) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.free = q
 }
 
 func (q *request) run() {
-	var err error
+	b, t := q.bus, q.bus.trunk
+	err := t.tidy()
+	if err == nil {
+		err = t.through(b.channels, 0, func() error { return t.tx(b.name, q.addr, q.w, q.r) })
+	}
+	t.judge(part{b.name, q.addr}, err)
+	q.done <- err // q is the caller's from here on
+	<-t.lock
+}
+
+// tx is one transaction on the wire. name is that of the branch it is for.
+func (t *trunk) tx(name string, addr uint16, w, r []byte) (err error) {
 	for range arbitrationTries {
-		if err = classify(q.bus.name, q.addr, q.bus.bus.Tx(q.addr, q.w, q.r)); Class(err) != Arbitration {
+		if err = classify(name, addr, t.bus.Tx(addr, w, r)); Class(err) != Arbitration {
 			break
 		}
 	}
-	q.bus.judge(err)
-	lock := q.bus.lock
-	q.done <- err
-	<-lock
+	return err
 }
 
 // Dev is a part on a bus.

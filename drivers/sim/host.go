@@ -43,11 +43,18 @@ type Op struct {
 // NoAck is what a Linux controller says when nothing acknowledges.
 var NoAck error = syscall.EREMOTEIO
 
-// I2C returns the named bus, or the default one, "1", for "".
+// I2C returns the named bus, or the default one, "1", for "". The path of a
+// branch is a name, too: the multiplexers on the way are there.
 func (h *Host) I2C(name string) (*i2cbus.Bus, error) {
+	trunk, channels, err := i2cbus.ParsePath(name)
+	if err != nil {
+		return nil, err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.bus(name).shared, nil
+	b := h.bus(trunk)
+	b.parts.behind(channels)
+	return b.shared.Behind(channels...), nil
 }
 
 func (h *Host) bus(name string) *bus {
@@ -59,25 +66,37 @@ func (h *Host) bus(name string) *bus {
 		if h.buses == nil {
 			h.buses = make(map[string]*bus)
 		}
-		b = &bus{host: h, name: name, parts: make(map[uint16]Part)}
+		b = &bus{host: h, name: name, parts: make(parts)}
 		b.shared = i2cbus.New(name, b)
 		h.buses[name] = b
 	}
 	return b
 }
 
-// AddI2C puts a part on a bus, in place of what was at its address.
+// AddI2C puts a part on a bus, in place of what was at its address. Where the
+// name is no path of a bus, nothing is there to put it on.
 func (h *Host) AddI2C(busName string, addr uint16, p Part) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.bus(busName).parts[addr] = p
+	if on := h.branch(busName); on != nil {
+		on[addr] = p
+	}
 }
 
 // RemoveI2C unplugs what is at an address of a bus.
 func (h *Host) RemoveI2C(busName string, addr uint16) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.bus(busName).parts, addr)
+	delete(h.branch(busName), addr)
+}
+
+// branch returns the parts of a bus or of a branch of one.
+func (h *Host) branch(name string) parts {
+	trunk, channels, err := i2cbus.ParsePath(name)
+	if err != nil {
+		return nil
+	}
+	return h.bus(trunk).parts.behind(channels)
 }
 
 // SetFault passes every transaction through f. A nil f ends the faults.
@@ -167,7 +186,7 @@ func (f hostFS) Open(name string) (fs.File, error) {
 type bus struct {
 	host   *Host
 	name   string
-	parts  map[uint16]Part
+	parts  parts
 	shared *i2cbus.Bus
 }
 
@@ -182,17 +201,5 @@ func (b *bus) Tx(addr uint16, w, r []byte) error {
 func (b *bus) transact(addr uint16, w, r []byte) error {
 	b.host.mu.Lock()
 	defer b.host.mu.Unlock()
-	p, ok := b.parts[addr]
-	if !ok {
-		return NoAck
-	}
-	if len(w) > 0 {
-		if err := p.Write(w); err != nil {
-			return err
-		}
-	}
-	if len(r) > 0 {
-		return p.Read(r)
-	}
-	return nil
+	return b.parts.transact(addr, w, r)
 }

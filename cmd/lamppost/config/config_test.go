@@ -11,6 +11,7 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/boards"
 	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
 	"github.com/lamppost-city/lamppost/sync/senml"
@@ -232,4 +233,41 @@ func TestNotes(t *testing.T) {
 	assert.Empty(t, c.Notes(), "the place is coarse enough, and so is what is told of the meter")
 	_, err := Parse("x.toml", []byte(strings.Replace(fine, "location", "round_location = 10\nlocation", 1)+sensor), catalog)
 	assert.ErrorContains(t, err, "round_location = 10: want 0 to 9 decimals")
+}
+
+// Parts that would be on the wire together have different addresses.
+func TestBusesBehindMultiplexers(t *testing.T) {
+	sensors := func(buses ...string) string {
+		text := "board = \"sim\"\n[thing]\nid = \"lamp-042\"\n"
+		for i, bus := range buses {
+			text += fmt.Sprintf("[[sensor]]\nname = \"air-%d\"\ndriver = \"sht4x\"\nbus = %q\n", i, bus)
+		}
+		return text
+	}
+	for _, tt := range []struct {
+		buses []string
+		want  string
+	}{
+		{[]string{"1/mux@70/0", "1/mux@70/1", "1/mux@71/0", "2", "/dev/i2c-3/mux@70/0/mux@71/7"}, ""},
+		{[]string{"1/mux@70/0", "/dev/i2c-1/mux@70/0"}, `c:8: sensor "air-1": i2c bus "/dev/i2c-1/mux@70/0" address 0x44 is that of sensor "air-0"`},
+		{[]string{"", "1/mux@70/0"}, `sensor "air-0" on bus "" has it, too, and both would answer`},
+		{[]string{"1/mux@70/0/mux@71/0", "1/mux@70/0"}, "both would answer"},
+		{[]string{"1/mux@7/0"}, `c:7: sensor "air-0": bus "1/mux@7/0": want address 70 to 77 and channel 0 to 7`},
+		{[]string{"1/mux@70/8"}, "want address"},
+		{[]string{"1/mux@70"}, "want address"},
+		{[]string{"1/mux@70/0/mux@70/1"}, "two multiplexers at 0x70"},
+	} {
+		_, err := Parse("c", []byte(sensors(tt.buses...)), catalog)
+		if tt.want == "" {
+			assert.NoError(t, err)
+			continue
+		}
+		require.Error(t, err, "%v", tt.buses)
+		assert.Contains(t, err.Error(), tt.want)
+		assert.NotContains(t, err.Error(), "\n", "one mistake")
+	}
+	near := busPart{"a", "1", "1", nil, 0x70}
+	far := busPart{"b", "1/mux@70/0", "1", []i2cbus.Channel{{Mux: 0x70}}, 0x44}
+	assert.Contains(t, near.clash(far), "0x70 is that of a multiplexer")
+	assert.Contains(t, far.clash(near), "0x70 is that of a multiplexer")
 }

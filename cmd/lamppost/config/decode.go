@@ -44,7 +44,8 @@ type decoder struct {
 	lines map[string]int // by path
 	found []mistake
 	wrong map[string]bool   // paths of values of the wrong type
-	used  map[string]string // what is at a bus address or pin: the sensor's place
+	lined map[string]string // what is at a pin: the sensor
+	parts []busPart         // what is on buses
 }
 
 type mistake struct {
@@ -53,7 +54,7 @@ type mistake struct {
 }
 
 func newDecoder(file string, data []byte) (*decoder, error) {
-	d := &decoder{file: file, tree: make(map[string]any), lines: make(map[string]int), wrong: make(map[string]bool), used: make(map[string]string)}
+	d := &decoder{file: file, tree: make(map[string]any), lines: make(map[string]int), wrong: make(map[string]bool), lined: make(map[string]string)}
 	if err := toml.Unmarshal(data, &d.tree); err != nil {
 		var at *toml.DecodeError
 		if errors.As(err, &at) {
@@ -213,31 +214,6 @@ func (d *decoder) rest(at place, table map[string]any, common, into any) error {
 		d.mistake(at.key(key), "unknown key %q%s", key, instead(key, known))
 	}
 	return nil
-}
-
-// sharing notes a bus address or a pin that two sensors have.
-func (d *decoder) sharing(at place, table map[string]any, settings any) {
-	if settings == nil {
-		return
-	}
-	v := reflect.New(reflect.TypeOf(settings))
-	v.Elem().Set(reflect.ValueOf(settings))
-	f := fields(v.Interface())
-	var where, key string
-	if address, ok := f["address"]; ok && address.Uint() != 0 {
-		key = "address"
-		where = fmt.Sprintf("i2c bus %q address 0x%02x", f["bus"].String(), address.Uint())
-	} else if pin, ok := f["pin"]; ok && pin.String() != "" {
-		key = "pin"
-		where = fmt.Sprintf("line %q", pin.String())
-	} else {
-		return
-	}
-	if other, ok := d.used[where]; ok {
-		d.mistake(at.key(key), "%s is that of %s", where, other)
-		return
-	}
-	d.used[where] = at.name
 }
 
 // fields returns the settable fields of the struct that into points to, by key.

@@ -39,7 +39,7 @@ func (c *Config) sensors(d *decoder, tables []map[string]any, catalog Catalog) {
 			s.process(d, at.element("process", k), table)
 		}
 		c.Sensors = append(c.Sensors, s)
-		d.sharing(at, table, s.Settings)
+		d.sharing(at, s.Settings)
 	}
 }
 

@@ -1,0 +1,90 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/lamppost-city/lamppost/drivers/i2cbus"
+)
+
+// busPart is where a sensor's part is.
+type busPart struct {
+	sensor  string
+	bus     string // as configured
+	trunk   string
+	way     []i2cbus.Channel
+	address uint16
+}
+
+// sharing notes a bus address or a pin that two sensors have, and a bus that
+// cannot be.
+func (d *decoder) sharing(at place, settings any) {
+	if settings == nil {
+		return
+	}
+	v := reflect.New(reflect.TypeOf(settings))
+	v.Elem().Set(reflect.ValueOf(settings))
+	f := fields(v.Interface())
+	if address, ok := f["address"]; ok && address.CanUint() && address.Uint() != 0 {
+		d.sharedAddress(at, f["bus"].String(), uint16(address.Uint()))
+		return
+	}
+	pin, ok := f["pin"]
+	if !ok || pin.String() == "" {
+		return
+	}
+	if other, ok := d.lined[pin.String()]; ok {
+		d.mistake(at.key("pin"), "line %q is that of %s", pin.String(), other)
+		return
+	}
+	d.lined[pin.String()] = at.name
+}
+
+func (d *decoder) sharedAddress(at place, bus string, address uint16) {
+	trunk, way, err := i2cbus.ParsePath(bus)
+	if err != nil {
+		d.mistakes(at.key("bus"), err)
+		return
+	}
+	p := busPart{at.name, bus, trunkName(trunk), way, address}
+	for _, other := range d.parts {
+		if text := p.clash(other); text != "" {
+			d.mistake(at.key("address"), "%s", text)
+			return
+		}
+	}
+	d.parts = append(d.parts, p)
+}
+
+// trunkName makes the names of one bus one.
+func trunkName(name string) string {
+	for _, prefix := range []string{"/dev/i2c-", "i2c-", "I2C"} {
+		name = strings.TrimPrefix(name, prefix)
+	}
+	if name == "" {
+		return "1" // the default of every board that has one
+	}
+	return name
+}
+
+// clash says why two parts cannot be where they are, or returns "".
+func (p busPart) clash(other busPart) string {
+	near, far := p, other
+	if len(near.way) > len(far.way) {
+		near, far = far, near
+	}
+	if near.trunk != far.trunk || !slices.Equal(near.way, far.way[:len(near.way)]) {
+		return "" // never on the wire together
+	}
+	switch {
+	case len(near.way) == len(far.way) && p.address == other.address:
+		return fmt.Sprintf("i2c bus %q address 0x%02x is that of %s", p.bus, p.address, other.sensor)
+	case p.address == other.address:
+		return fmt.Sprintf("i2c bus %q address 0x%02x: %s on bus %q has it, too, and both would answer", p.bus, p.address, other.sensor, other.bus)
+	case len(far.way) > len(near.way) && far.way[len(near.way)].Mux == near.address:
+		return fmt.Sprintf("i2c bus %q address 0x%02x is that of a multiplexer, on the way to %s on bus %q", near.bus, near.address, far.sensor, far.bus)
+	}
+	return ""
+}
