@@ -116,6 +116,9 @@ func (h *linuxHost) Line(name string) (gpioline.Pin, error) {
 	return gpioline.New(name), nil
 }
 
+// Lines tells about all lines of the computer, for a scan.
+func (h *linuxHost) Lines() ([]gpioline.Info, error) { return gpioline.List() }
+
 // Serial implements drivers.Host.
 func (h *linuxHost) Serial(device string, baud int) (serialline.Port, error) {
 	return serialline.Open(device, baud)

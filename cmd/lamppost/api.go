@@ -86,6 +86,7 @@ func (g *gateway) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.status()) })
 	mux.HandleFunc("GET /read", g.serveRead)
+	mux.HandleFunc("POST /scan", g.serveScan) // it is felt on the bus: not for everybody
 	mux.HandleFunc("GET /buffer/stat", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.buffer.Stats()) })
 	mux.HandleFunc("GET /buffer/ledger", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.buffer.Ledger()) })
 	mux.HandleFunc("GET /buffer/verify", func(w http.ResponseWriter, _ *http.Request) {

@@ -76,7 +76,7 @@ func newRoot() *cobra.Command {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(
-		demoCommand(), checkCommand(), readCommand(), runCommand(), statusCommand(), bufferCommand(),
+		demoCommand(), scanCommand(), checkCommand(), readCommand(), runCommand(), statusCommand(), bufferCommand(),
 		listCommand(), versionCommand(),
 	)
 	return root

@@ -63,6 +63,10 @@ func (s *simulated) Read(r []byte) error {
 		copy(r, binary.BigEndian.AppendUint16(nil, s.word))
 	case regConfig:
 		copy(r, s.config[:len(s.part.config)])
+	case 0x02: // the limits after power-on: 75 and 80 °C
+		copy(r, []byte{0x4b, 0x00})
+	case 0x03:
+		copy(r, []byte{0x50, 0x00})
 	}
 	return nil
 }

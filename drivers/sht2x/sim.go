@@ -34,6 +34,11 @@ func (p *simulated) Write(w []byte) error {
 	case cmdHumidity:
 		p.answer((sim.RelativeHumidity()+6)/125, isHumidity)
 		p.busy(29 * time.Millisecond)
+	case 0xe7: // user register (table 8), as after power-on
+		p.out = []byte{0x3a}
+	case 0xfc: // the end of the serial number
+		p.out = []byte{0x54, 0x68}
+		p.out = append(p.out, crc8(p.out), 0x4c, 0x5a, crc8([]byte{0x4c, 0x5a}))
 	default:
 		return sim.NoAck
 	}

@@ -4,9 +4,11 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"maps"
+	"strings"
 	"sync"
 	"syscall"
 	"testing/fstest"
@@ -58,9 +60,7 @@ func (h *Host) I2C(name string) (*i2cbus.Bus, error) {
 }
 
 func (h *Host) bus(name string) *bus {
-	if name == "" {
-		name = "1"
-	}
+	name = cmp.Or(strings.TrimPrefix(name, "/dev/i2c-"), "1")
 	b, ok := h.buses[name]
 	if !ok {
 		if h.buses == nil {

@@ -3,12 +3,32 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/lamppost-city/lamppost/drivers/gpioline"
 	"periph.io/x/conn/v3/gpio"
 )
+
+// Lines tells about the lines that were named so far, by name.
+func (h *Host) Lines() ([]gpioline.Info, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []gpioline.Info
+	for i, name := range slices.Sorted(maps.Keys(h.lines)) {
+		info := gpioline.Info{Chip: "sim", Offset: i, Name: name}
+		l := h.lines[name]
+		l.mu.Lock()
+		if l.watch != nil {
+			info.Consumer, info.Used = "lamppost", true
+		}
+		l.mu.Unlock()
+		all = append(all, info)
+	}
+	return all, nil
+}
 
 // Line is a simulated digital line: [gpioline.Pin] for drivers, Set and Pulse
 // for whoever plays the world.

@@ -48,7 +48,7 @@ func (d *decoder) sharedAddress(at place, bus string, address uint16) {
 		d.mistakes(at.key("bus"), err)
 		return
 	}
-	p := busPart{at.name, bus, trunkName(trunk), way, address}
+	p := busPart{at.name, bus, TrunkName(trunk), way, address}
 	for _, other := range d.parts {
 		if text := p.clash(other); text != "" {
 			d.mistake(at.key("address"), "%s", text)
@@ -58,8 +58,8 @@ func (d *decoder) sharedAddress(at place, bus string, address uint16) {
 	d.parts = append(d.parts, p)
 }
 
-// trunkName makes the names of one bus one.
-func trunkName(name string) string {
+// TrunkName makes the names of one bus one: "1" for "/dev/i2c-1", and for "".
+func TrunkName(name string) string {
 	for _, prefix := range []string{"/dev/i2c-", "i2c-", "I2C"} {
 		name = strings.TrimPrefix(name, prefix)
 	}
