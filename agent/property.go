@@ -122,6 +122,13 @@ var (
 	Power3   = Property{"power3", "W", Measurement}
 	// ClockStopped is 1 when a battery-backed clock lost the time.
 	ClockStopped = Property{"clockStopped", "1", Truth}
+	// UnderVoltage tells that the supply of the gateway is too weak.
+	UnderVoltage = Property{"underVoltage", "1", Truth}
+	// FreeDisk and FreeMemory are what the gateway's programs can still take.
+	FreeDisk   = Property{"freeDisk", "By", Measurement}
+	FreeMemory = Property{"freeMemory", "By", Measurement}
+	// Load is how many tasks of the gateway ran or wanted to, on average.
+	Load = Property{"load", "1", Measurement}
 	// SensorState is the agent's own word on a sensor, see [SensorOK] and on.
 	SensorState = Property{"sensorState", "1", State}
 )

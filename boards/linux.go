@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/lamppost-city/lamppost/drivers"
 	"github.com/lamppost-city/lamppost/drivers/gpioline"
@@ -118,6 +119,15 @@ func (h *linuxHost) Line(name string) (gpioline.Pin, error) {
 
 // Lines tells about all lines of the computer, for a scan.
 func (h *linuxHost) Lines() ([]gpioline.Info, error) { return gpioline.List() }
+
+// FreeBytes returns how much of a file system ordinary users can still use.
+func (h *linuxHost) FreeBytes(path string) (uint64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(path, &s); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	return s.Bavail * uint64(s.Bsize), nil
+}
 
 // Serial implements drivers.Host.
 func (h *linuxHost) Serial(device string, baud int) (serialline.Port, error) {

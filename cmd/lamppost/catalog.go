@@ -13,12 +13,15 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/bmp388"
 	"github.com/lamppost-city/lamppost/drivers/contact"
 	"github.com/lamppost-city/lamppost/drivers/dps310"
+	"github.com/lamppost-city/lamppost/drivers/ds18b20"
 	"github.com/lamppost-city/lamppost/drivers/ds3231"
 	"github.com/lamppost-city/lamppost/drivers/hdc1080"
 	"github.com/lamppost-city/lamppost/drivers/hdc2080"
+	"github.com/lamppost-city/lamppost/drivers/health"
 	"github.com/lamppost-city/lamppost/drivers/ina219"
 	"github.com/lamppost-city/lamppost/drivers/ina226"
 	"github.com/lamppost-city/lamppost/drivers/ina3221"
+	"github.com/lamppost-city/lamppost/drivers/linuxchip"
 	"github.com/lamppost-city/lamppost/drivers/lm75"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/ltr390"
@@ -64,8 +67,12 @@ var catalog = config.Catalog{
 		dps310.Driver,
 		ds3231.Driver,
 		ds3231.DS1307,
+		ds18b20.Driver,
+		health.Gateway,
 		hdc1080.Driver,
 		hdc2080.Driver,
+		linuxchip.Hwmon,
+		linuxchip.IIO,
 		ina219.Driver,
 		ina226.Driver,
 		ina226.INA260,
@@ -87,6 +94,7 @@ var catalog = config.Catalog{
 		sensirion.SHTC3,
 		sensirion.SPS30,
 		sht4x.Driver,
+		health.Supply,
 		thermal.Driver,
 		tmp117.Driver,
 		tmp421.Driver,

@@ -163,6 +163,12 @@ func (h *Host) AddFile(path string, content func() []byte) {
 	h.files[path] = &fstest.MapFile{Sys: content}
 }
 
+// FreeBytes returns that of a card that is half full: 8 GB. It is an operation
+// that a fault may fail.
+func (h *Host) FreeBytes(path string) (uint64, error) {
+	return 8e9, h.outcome(Op{Bus: path})
+}
+
 // FS returns the files.
 func (h *Host) FS() fs.FS { return hostFS{h} }
 

@@ -72,6 +72,10 @@ var byName = index(
 	term(agent.Power2, "Electric power of channel 2", qudt+"ElectricPower", "power"),
 	term(agent.Power3, "Electric power of channel 3", qudt+"ElectricPower", "power"),
 	term(agent.ClockStopped, "Clock stopped", qudt+"Dimensionless", ""),
+	term(agent.UnderVoltage, "Supply too weak", qudt+"Dimensionless", ""),
+	term(agent.FreeDisk, "Free disk space", qudt+"InformationEntropy", ""),
+	term(agent.FreeMemory, "Available memory", qudt+"InformationEntropy", ""),
+	term(agent.Load, "Load of the gateway", qudt+"Dimensionless", ""),
 	term(agent.SensorState, "State of a sensor", qudt+"Dimensionless", ""),
 )
 
@@ -138,6 +142,7 @@ var units = func() map[string]Unit {
 		{"kW.h", "kilowatt hour", "kWh", "KWH", "kWh"},
 		{"W/m2", "watt per square metre", "W/m²", "D54", "W/m2"},
 		{"Ohm", "ohm", "Ω", "OHM", "Ohm"},
+		{"By", "byte", "B", "AD", "B"},
 		{"uT", "microtesla", "µT", "D81", "uT"},
 		{"Hz", "hertz", "Hz", "HTZ", "Hz"},
 		{"s", "second", "s", "SEC", "s"},
