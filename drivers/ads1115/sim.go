@@ -14,7 +14,7 @@ func simulate(host *sim.Host, s Settings) {
 	s.Simulate(host, sim.NewWords(&sim.Words{
 		PowerOn: func(w *sim.Words) {
 			end = time.Time{}
-			w.R[regConfig] = 0x8583
+			w.R[regConfig], w.R[0x02], w.R[0x03] = 0x8583, 0x8000, 0x7fff // SBAS444, 9.6.3 and 9.6.4
 		},
 		OnWrite: func(w *sim.Words, reg byte, v uint16) {
 			w.R[reg] = v

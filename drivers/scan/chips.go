@@ -16,17 +16,17 @@ var chips = slices.Concat(identified, alike, commanded)
 // identified are chips that have an identity in a register.
 var identified = []rule{
 	{chip: "Bosch BME280", driver: "bme280", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0xd0, 0x60)}},
-	{chip: "Bosch BMP280", sure: Certain, addresses: at(0x76, 0x77), steps: []step{ // BST-BMP280-DS001, 4.3.1
+	{chip: "Bosch BMP280", driver: "bmp280", sure: Certain, addresses: at(0x76, 0x77), steps: []step{ // BST-BMP280-DS001, 4.3.1
 		registers(0xd0, 1, func(b []byte) bool { return b[0] >= 0x56 && b[0] <= 0x58 }),
 	}},
-	{chip: "Bosch BME680 or BME688", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0xd0, 0x61)}}, // BST-BME680-DS001, 5.3.1
-	{chip: "Bosch BMP180", sure: Certain, addresses: at(0x77), steps: []step{register(0xd0, 0x55)}},                 // BST-BMP180-DS000, 4
-	{chip: "Bosch BMP388", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0x00, 0x50)}},           // BST-BMP388-DS001, 4.3.1
-	{chip: "Bosch BMP390", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0x00, 0x60)}},           // BST-BMP390-DS002, 4.3.1
+	{chip: "Bosch BME680 or BME688", driver: "bme680", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0xd0, 0x61)}}, // BST-BME680-DS001, 5.3.1
+	{chip: "Bosch BMP180", driver: "bmp180", sure: Certain, addresses: at(0x77), steps: []step{register(0xd0, 0x55)}},                 // BST-BMP180-DS000, 4
+	{chip: "Bosch BMP388", driver: "bmp388", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0x00, 0x50)}},           // BST-BMP388-DS001, 4.3.1
+	{chip: "Bosch BMP390", driver: "bmp388", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0x00, 0x60)}},           // BST-BMP390-DS002, 4.3.1
 	{chip: "Infineon DPS310", driver: "dps310", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0x0d, 0x10)}},
 	{chip: "TI INA226", driver: "ina226", sure: Certain, addresses: span(0x40, 0x4f), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xffff, 0x2260)}},
-	{chip: "TI INA3221", sure: Certain, addresses: span(0x40, 0x43), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xffff, 0x3220)}}, // SBOS576, 8.6.2
-	{chip: "TI INA260", sure: Certain, addresses: span(0x40, 0x4f), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xfff0, 0x2270)}},  // SBOS656, 8.6.1
+	{chip: "TI INA3221", driver: "ina3221", sure: Certain, addresses: span(0x40, 0x43), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xffff, 0x3220)}}, // SBOS576, 8.6.2
+	{chip: "TI INA260", driver: "ina260", sure: Certain, addresses: span(0x40, 0x4f), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xfff0, 0x2270)}},   // SBOS656, 8.6.1
 	{chip: "TI HDC1080", driver: "hdc1080", sure: Certain, addresses: at(0x40), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xffff, 0x1050)}},
 	{chip: "TI HDC2080", driver: "hdc2080", sure: Certain, addresses: at(0x40, 0x41), steps: []step{register(0xfc, 0x49, 0x54, 0xd0, 0x07)}},
 	{chip: "TI OPT3001", driver: "opt3001", sure: Certain, addresses: span(0x44, 0x47), steps: []step{word(0x7e, 0xffff, 0x5449), word(0x7f, 0xffff, 0x3001)}},
@@ -36,16 +36,16 @@ var identified = []rule{
 	{chip: "TI TMP422", driver: "tmp421", sure: Certain, addresses: tmp421, steps: []step{register(0xfe, 0x55), register(0xff, 0x22)}},
 	{chip: "TI TMP423", driver: "tmp421", sure: Certain, addresses: tmp421, steps: []step{register(0xfe, 0x55), register(0xff, 0x23)}},
 	{chip: "Vishay VEML7700", driver: "veml7700", sure: Certain, addresses: at(0x10), steps: []step{registers(0x07, 2, func(b []byte) bool { return b[0] == 0x81 && b[1]&0xef == 0xc4 })}},
-	{chip: "ST LIS3DH", sure: Certain, addresses: at(0x18, 0x19), steps: []step{register(0x0f, 0x33)}},                   // DocID17530, 8.7
-	{chip: "TDK MPU-6050", sure: Certain, addresses: at(0x68, 0x69), steps: []step{register(0x75, 0x68)}},                // RM-MPU-6000A, 4.32
-	{chip: "ST HTS221", sure: Certain, addresses: at(0x5f), steps: []step{register(0x0f, 0xbc)}},                         // DocID026333, 7.1
-	{chip: "ST LPS22HB", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb1)}},                  // DocID027083, 9.7
-	{chip: "Lite-On LTR-390", sure: Certain, addresses: at(0x53), steps: []step{registers(0x06, 1, masked(0xf0, 0xb0))}}, // DS86-2015-0004, 6
-	{chip: "Analog Devices ADXL345", sure: Certain, addresses: at(0x53), steps: []step{register(0x00, 0xe5)}},            // Rev. G, register map
-	{chip: "ST LIS2MDL", sure: Certain, addresses: at(0x1e), steps: []step{register(0x4f, 0x40)}},                        // DocID029045, 8.5
-	{chip: "ams TSL2591", sure: Certain, addresses: at(0x29), steps: []step{register(0xb2, 0x50)}},                       // ams Datasheet v2, figure 24
-	{chip: "ScioSense CCS811", sure: Certain, addresses: at(0x5a, 0x5b), steps: []step{register(0x20, 0x81)}},            // SC-001232-DS, table 15
-	{chip: "ScioSense ENS160", sure: Certain, addresses: at(0x52, 0x53), steps: []step{register(0x00, 0x60, 0x01)}},      // SC-001224-DS, 16.2.1
+	{chip: "ST LIS3DH", sure: Certain, addresses: at(0x18, 0x19), steps: []step{register(0x0f, 0x33)}},                                     // DocID17530, 8.7
+	{chip: "TDK MPU-6050", sure: Certain, addresses: at(0x68, 0x69), steps: []step{register(0x75, 0x68)}},                                  // RM-MPU-6000A, 4.32
+	{chip: "ST HTS221", sure: Certain, addresses: at(0x5f), steps: []step{register(0x0f, 0xbc)}},                                           // DocID026333, 7.1
+	{chip: "ST LPS22HB", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb1)}},                                    // DocID027083, 9.7
+	{chip: "Lite-On LTR-390", driver: "ltr390", sure: Certain, addresses: at(0x53), steps: []step{registers(0x06, 1, masked(0xf0, 0xb0))}}, // DS86-2015-0004, 6
+	{chip: "Analog Devices ADXL345", sure: Certain, addresses: at(0x53), steps: []step{register(0x00, 0xe5)}},                              // Rev. G, register map
+	{chip: "ST LIS2MDL", sure: Certain, addresses: at(0x1e), steps: []step{register(0x4f, 0x40)}},                                          // DocID029045, 8.5
+	{chip: "ams TSL2591", sure: Certain, addresses: at(0x29), steps: []step{register(0xb2, 0x50)}},                                         // ams Datasheet v2, figure 24
+	{chip: "ScioSense CCS811", sure: Certain, addresses: at(0x5a, 0x5b), steps: []step{register(0x20, 0x81)}},                              // SC-001232-DS, table 15
+	{chip: "ScioSense ENS160", sure: Certain, addresses: at(0x52, 0x53), steps: []step{register(0x00, 0x60, 0x01)}},                        // SC-001224-DS, 16.2.1
 }
 
 // alike are chips that are known by what their registers hold after power-on, or
@@ -68,10 +68,18 @@ var alike = []rule{
 		settings:  "part = \"lm75\" # what is printed on it: lm75, lm75b, tmp75 or tmp105; finer than lm75\n",
 		addresses: span(0x48, 0x4f), steps: []step{word(0x02, 0xff80, 0x4b00), word(0x03, 0xff80, 0x5000), registers(0x01, 1, masked(0x80, 0))},
 	},
-	{chip: "TI ADS1115 or ADS1015", sure: Likely, addresses: span(0x48, 0x4b), steps: []step{word(0x01, 0x7fff, 0x0583), word(0x02, 0xffff, 0x8000)}}, // SBAS444, 9.6
+	{chip: "TI ADS1115 or ADS1015", driver: "ads1115", sure: Likely, addresses: span(0x48, 0x4b), steps: []step{word(0x01, 0x7fff, 0x0583), word(0x02, 0xffff, 0x8000)}}, // SBAS444, 9.6
 	{chip: "TI INA219", driver: "ina219", sure: Likely, addresses: span(0x40, 0x4f), steps: []step{word(0x00, 0xffff, 0x399f), word(0x02, 0x0004, 0), word(0x05, 0x0001, 0)}},
-	{chip: "real-time clock of the DS1307 family: dtoverlay=i2c-rtc,ds1307 sets the clock by it", sure: Likely, addresses: at(0x68), steps: []step{registers(0x00, 7, isClock)}},
+	// Control and status as they are after power-on, or nearly so.
+	{chip: "Maxim DS3231 clock: dtoverlay=i2c-rtc,ds3231 sets the clock by it", driver: "ds3231", sure: Likely, addresses: at(0x68), steps: []step{
+		registers(0x00, 7, isClock), registers(0x0e, 2, func(b []byte) bool { return (b[0]&0x1c == 0x1c || b[1]&0x08 != 0) && b[1]&0x70 == 0 }), registers(0x12, 1, masked(0x3f, 0)),
+	}},
+	{chip: "real-time clock of the DS1307 family: dtoverlay=i2c-rtc,ds1307 sets the clock by it", driver: "ds1307", sure: Likely, addresses: at(0x68), steps: []step{registers(0x00, 7, isClock)}},
+	// The part tells its address, with the checksum of SMBus.
+	{chip: "Melexis MLX90614", driver: "mlx90614", sure: Certain, addresses: at(0x5a), steps: []step{registers(0x2e, 3, isMLX90614)}},
 	{chip: "Aosong AHT20", driver: "aht20", sure: Likely, addresses: at(0x38), steps: []step{{read: 7, fits: isAHT20}}},
+	// An expander of another kind would take a register's number as levels: it is not asked.
+	{chip: "Microchip MCP23017 or another port expander", driver: "mcp23017", sure: Possible, addresses: span(0x20, 0x27)},
 	{chip: "Rohm BH1750", driver: "bh1750", sure: Possible, addresses: at(0x23, 0x5c)},
 	{chip: "TI INA219", driver: "ina219", sure: Possible, addresses: span(0x40, 0x4f)},
 	{chip: "LM75 family", driver: "lm75", sure: Possible, addresses: span(0x48, 0x4f)},
@@ -79,7 +87,7 @@ var alike = []rule{
 
 // commanded are parts that take commands.
 var commanded = []rule{
-	{chip: "TI HDC302x", sure: Certain, addresses: span(0x44, 0x47), quiet: true, steps: []step{words([]byte{0x37, 0x81}, ms, 1, is(0x3000))}}, // SNAS778, 8.5.7.12
+	{chip: "TI HDC302x", driver: "hdc302x", sure: Certain, addresses: span(0x44, 0x47), quiet: true, steps: []step{words([]byte{0x37, 0x81}, ms, 1, is(0x3000))}}, // SNAS778, 8.5.7.12
 	{chip: "Sensirion SHT4x", driver: "sht4x", sure: Certain, addresses: span(0x44, 0x46), quiet: true, steps: []step{words([]byte{0x89}, 2*ms, 2, nil)}},
 	{chip: "Sensirion SHT3x", driver: "sht3x", sure: Certain, addresses: at(0x44, 0x45), quiet: true, steps: []step{words([]byte{0xf3, 0x2d}, 2*ms, 1, nil)}},
 	// The start of the electronic identity has the checksum that begins with 0.
@@ -137,6 +145,22 @@ func different(b []byte) bool {
 // isAHT20 tells by the checksum (datasheet, section 5.4.4), which is enough only
 // where the bytes differ: an expander answers the same one again and again.
 func isAHT20(b []byte) bool { return different(b[1:]) && drivers.CRC8(b[:6]) == b[6] }
+
+// isMLX90614 tells by the address of the part, 0x5a, and the packet error code
+// over the whole transaction (SMBus 3.1, 5.4; MLX90614 datasheet, 8.4.3).
+func isMLX90614(b []byte) bool {
+	var crc byte
+	for _, x := range []byte{0x5a << 1, 0x2e, 0x5a<<1 | 1, b[0], b[1]} {
+		crc ^= x
+		for range 8 {
+			carry := crc & 0x80
+			if crc <<= 1; carry != 0 {
+				crc ^= 0x07
+			}
+		}
+	}
+	return b[0] == 0x5a && b[2] == crc
+}
 
 // isClock tells whether the bytes are a time as the DS1307 keeps it: BCD, with
 // zeros where there is nothing (Maxim DS1307, table 2).
