@@ -92,6 +92,9 @@ func (o *overMQTT) deliver(ctx context.Context, d *device, epoch agent.Epoch, ob
 		err := o.send(ctx, d, payload, m.mark, len(m.groups))
 		if err != nil {
 			d.shown = shown{}
+			if i == 0 && errors.Is(err, errNoAnswer) && o.answersForItself(ctx) {
+				return o.missing(ctx, err)
+			}
 			var retry *agent.RetryError
 			if i > 0 && errors.As(err, &retry) {
 				return partly(err)
@@ -103,6 +106,29 @@ func (o *overMQTT) deliver(ctx context.Context, d *device, epoch agent.Epoch, ob
 		}
 	}
 	return nil
+}
+
+// answersForItself tells whether the agent answers for the gateway's own device: then
+// it is there, and so is all behind it.
+func (o *overMQTT) answersForItself(ctx context.Context) bool {
+	own, err := o.c.take(ctx, o.c.target.Thing.ID)
+	if err != nil {
+		return false
+	}
+	defer own.release()
+	_, err = o.ask(ctx, own, o.c.settings.ReadBackWait)
+	return err == nil
+}
+
+// missing says that the agent does not know a device, of which it takes nothing. One
+// that it has forgotten is provisioned again.
+func (o *overMQTT) missing(ctx context.Context, cause error) error {
+	err := fmt.Errorf("%v; for the gateway itself there is one, so the device is not provisioned: set north_url, or ask who runs the platform", cause)
+	o.c.raise(err.Error())
+	if failed := o.c.provision(ctx); failed != nil {
+		err = fmt.Errorf("%v; provision: %v", err, failed)
+	}
+	return &agent.RetryError{Err: err}
 }
 
 // tell implements way.

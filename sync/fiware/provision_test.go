@@ -14,6 +14,7 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 	double "github.com/lamppost-city/lamppost/cmd/city/platforms/fiware"
 	"github.com/lamppost-city/lamppost/sync/fiware"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 type described struct {
@@ -166,6 +167,30 @@ func TestDeviceThatIsRefused(t *testing.T) {
 	c := b.dial(t, nil)
 	assert.Contains(t, b.log.String(), "WRONG_SYNTAX")
 	require.NoError(t, c.Publish(t.Context(), batch(1, 1, 1)), "the third is there")
+}
+
+// A device that the city has not provisioned yet keeps no other waiting, and its
+// observations are not to blame.
+func TestDeviceThatIsNotThereYet(t *testing.T) {
+	for _, w := range []way{ways[0], ways[2]} {
+		b := newBench(t, w)
+		c, err := b.try(t.Context(), thing, nil)
+		require.NoError(t, err)
+		defer c.Close()
+		require.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{air}, nil))
+		require.NoError(t, c.Notify(t.Context(), []agent.Notice{{ID: 1, Kind: agent.NoticeWindow, Time: noon, Epoch: 1, From: 90, To: 99}}))
+
+		err = c.Publish(t.Context(), of(1, one(1, air, 1, 20), one(2, door, 1, 1)))
+
+		var left *uplink.LeftOut
+		require.ErrorAs(t, err, &left, w.name)
+		assert.Equal(t, map[uint64]bool{2: true}, left.Seqs)
+		assert.Equal(t, []uint64{1}, b.received(1))
+		retried(t, c.Publish(t.Context(), of(1, one(2, door, 1, 1))))
+		require.NoError(t, c.Announce(t.Context(), thing, []*agent.Datastream{air, door}, nil))
+		require.NoError(t, c.Publish(t.Context(), of(1, one(2, door, 1, 1))))
+		assert.Equal(t, []uint64{1, 2}, b.received(1))
+	}
 }
 
 func TestNorthToken(t *testing.T) {
