@@ -60,7 +60,7 @@ func TestObserveRefuses(t *testing.T) {
 		want      error
 	}{
 		"no second":             {changed(0, "\x60"), drivers.ErrIdentity},
-		"no digit":              {changed(0, "\x5a"), drivers.ErrIdentity},
+		"no digit":              {changed(0, "\x4a"), drivers.ErrIdentity},
 		"halted, as a DS1307":   {changed(0, "\x80"), drivers.ErrIdentity},
 		"no minute":             {changed(1, "\x60"), drivers.ErrIdentity},
 		"no hour":               {changed(2, "\x24"), drivers.ErrIdentity},
