@@ -31,6 +31,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/opt3001"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
 	"github.com/lamppost-city/lamppost/drivers/sensirion"
+	"github.com/lamppost-city/lamppost/drivers/serialair"
 	"github.com/lamppost-city/lamppost/drivers/sht2x"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
 	"github.com/lamppost-city/lamppost/drivers/thermal"
@@ -73,6 +74,9 @@ var catalog = config.Catalog{
 		hdc2080.Driver,
 		linuxchip.Hwmon,
 		linuxchip.IIO,
+		serialair.MHZ19,
+		serialair.PMSx003,
+		serialair.SDS011,
 		ina219.Driver,
 		ina226.Driver,
 		ina226.INA260,

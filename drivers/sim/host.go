@@ -5,7 +5,6 @@ package sim
 
 import (
 	"cmp"
-	"fmt"
 	"io/fs"
 	"maps"
 	"strings"
@@ -15,18 +14,18 @@ import (
 
 	"github.com/lamppost-city/lamppost/drivers/gpioline"
 	"github.com/lamppost-city/lamppost/drivers/i2cbus"
-	"github.com/lamppost-city/lamppost/drivers/serialline"
 	"periph.io/x/conn/v3/physic"
 )
 
 // Host is a host with as many buses and lines as are named. Its zero value is
 // ready to use. It has one lock, and parts are called with it held.
 type Host struct {
-	mu    sync.Mutex
-	buses map[string]*bus
-	lines map[string]*Line
-	files fstest.MapFS
-	fault Fault
+	mu     sync.Mutex
+	buses  map[string]*bus
+	lines  map[string]*Line
+	files  fstest.MapFS
+	serial map[string]SerialPart
+	fault  Fault
 }
 
 // A Fault may change the outcome of an operation: the bytes read and the error.
@@ -127,6 +126,9 @@ func (h *Host) PowerCycle() {
 			p.Reset()
 		}
 	}
+	for _, p := range h.serial {
+		p.Reset()
+	}
 }
 
 // Line returns the named line.
@@ -145,11 +147,6 @@ func (h *Host) SimLine(name string) *Line {
 		h.lines[name] = l
 	}
 	return l
-}
-
-// Serial fails: the host has no serial ports.
-func (h *Host) Serial(device string, _ int) (serialline.Port, error) {
-	return nil, fmt.Errorf("serial %s: none on a simulated host", device)
 }
 
 // AddFile makes a file, for example "sys/class/thermal/thermal_zone0/temp".

@@ -13,6 +13,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers"
 	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
+	"github.com/lamppost-city/lamppost/drivers/serialair"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
 	"github.com/lamppost-city/lamppost/sync/senml"
 	"github.com/lamppost-city/lamppost/sync/uplink"
@@ -270,4 +271,24 @@ func TestBusesBehindMultiplexers(t *testing.T) {
 	far := busPart{"b", "1/mux@70/0", "1", []i2cbus.Channel{{Mux: 0x70}}, 0x44}
 	assert.Contains(t, near.clash(far), "0x70 is that of a multiplexer")
 	assert.Contains(t, far.clash(near), "0x70 is that of a multiplexer")
+}
+
+func TestPortsAreNotShared(t *testing.T) {
+	const two = `board = "sim"
+[thing]
+id = "lamp-042"
+[[sensor]]
+name = "dust"
+driver = "sds011"
+port = "/dev/serial0"
+[[sensor]]
+name = "gas"
+driver = "mhz19"
+port = "%s"
+`
+	all := Catalog{Boards: catalog.Boards, Drivers: []drivers.Driver{serialair.SDS011, serialair.MHZ19}}
+	_, err := Parse("c", fmt.Appendf(nil, two, "/dev/ttyUSB0"), all)
+	assert.NoError(t, err)
+	_, err = Parse("c", fmt.Appendf(nil, two, "/dev/serial0"), all)
+	assert.EqualError(t, err, `c:11: sensor "gas": serial port "/dev/serial0" is that of sensor "dust"`)
 }

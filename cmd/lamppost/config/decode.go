@@ -44,7 +44,7 @@ type decoder struct {
 	lines map[string]int // by path
 	found []mistake
 	wrong map[string]bool   // paths of values of the wrong type
-	lined map[string]string // what is at a pin: the sensor
+	lined map[string]string // what is at a pin or port: the sensor
 	parts []busPart         // what is on buses
 }
 

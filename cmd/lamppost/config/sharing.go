@@ -18,8 +18,8 @@ type busPart struct {
 	address uint16
 }
 
-// sharing notes a bus address or a pin that two sensors have, and a bus that
-// cannot be.
+// sharing notes a bus address, a pin or a port that two sensors have, and a bus
+// that cannot be.
 func (d *decoder) sharing(at place, settings any) {
 	if settings == nil {
 		return
@@ -31,15 +31,18 @@ func (d *decoder) sharing(at place, settings any) {
 		d.sharedAddress(at, f["bus"].String(), uint16(address.Uint()))
 		return
 	}
-	pin, ok := f["pin"]
-	if !ok || pin.String() == "" {
-		return
+	for key, what := range map[string]string{"pin": "line", "port": "serial port"} {
+		v, ok := f[key]
+		if !ok || v.String() == "" {
+			continue
+		}
+		where := fmt.Sprintf("%s %q", what, v.String())
+		if other, ok := d.lined[where]; ok {
+			d.mistake(at.key(key), "%s is that of %s", where, other)
+			continue
+		}
+		d.lined[where] = at.name
 	}
-	if other, ok := d.lined[pin.String()]; ok {
-		d.mistake(at.key("pin"), "line %q is that of %s", pin.String(), other)
-		return
-	}
-	d.lined[pin.String()] = at.name
 }
 
 func (d *decoder) sharedAddress(at place, bus string, address uint16) {

@@ -1,0 +1,122 @@
+// Package serialair drives sensors of air quality on a serial line: those of
+// particles by Plantower and Nova, and of carbon dioxide by Winsen.
+//
+// The port is open only while a reading is taken: what a part sent before is old.
+// Parts of particles are left in the mode they have after power-on, in which they
+// send frames on their own. After power-on, allow them 30 s and a part of carbon
+// dioxide 3 min: none of them tells that it is not ready.
+package serialair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/drivers"
+)
+
+// Port is the place of a part: the settings that every driver here embeds.
+type Port struct {
+	Port string `doc:"serial port: \"/dev/serial0\" on the header of a Raspberry Pi, \"/dev/ttyUSB0\""`
+}
+
+// Validate rejects a missing port.
+func (s Port) Validate() error {
+	if s.Port == "" {
+		return errors.New("port: want the serial port, as \"/dev/serial0\"")
+	}
+	return nil
+}
+
+// baud is what all of them have.
+const baud = 9600
+
+// A model is what differs.
+type model struct {
+	ask     []byte        // what makes the part send a frame, or nil if it does so on its own
+	timeout time.Duration // for the frame
+
+	// frame looks for a frame at the beginning of b. It returns its length, 0 if
+	// none begins here, and whether more bytes must come to tell. err is set for a
+	// frame that is not believed.
+	frame func(b []byte) (results []agent.Result, n int, more bool, err error)
+}
+
+type sensor struct {
+	model
+	host   drivers.Host
+	device string
+}
+
+// longest is how much is read for one frame, at most: a few frames.
+const longest = 1024
+
+// Observe implements agent.Sensor.
+func (s *sensor) Observe(ctx context.Context, into []agent.Result) (results []agent.Result, err error) {
+	if err := ctx.Err(); err != nil {
+		return into, err
+	}
+	port, err := s.host.Serial(s.device, baud)
+	if err != nil {
+		return into, err
+	}
+	defer func() { err = errors.Join(err, port.Close()) }()
+	end := time.Now().Add(s.timeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(end) {
+		end = d
+	}
+	if err := port.SetReadDeadline(end); err != nil {
+		return into, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = port.SetReadDeadline(time.Now()) }) // ends the read
+	defer stop()
+	if s.ask != nil {
+		if _, err := port.Write(s.ask); err != nil {
+			return into, fmt.Errorf("ask: %w", err)
+		}
+	}
+	got, err := s.listen(port)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		if d, ok := ctx.Deadline(); ctx.Err() != nil || ok && !time.Now().Before(d) {
+			return into, errors.Join(context.Cause(ctx), context.DeadlineExceeded)
+		}
+		return into, fmt.Errorf("%w: serial %s: no frame in %v", drivers.ErrNotReady, s.device, s.timeout)
+	}
+	if err != nil {
+		return into, fmt.Errorf("read: %w", err)
+	}
+	return append(into, got...), nil
+}
+
+// Close implements agent.Sensor.
+func (s *sensor) Close() error { return nil }
+
+// listen returns what the first frame says.
+func (s *sensor) listen(port interface{ Read([]byte) (int, error) }) ([]agent.Result, error) {
+	var (
+		b    []byte
+		read [64]byte
+	)
+	for total := 0; total < longest; {
+		n, err := port.Read(read[:])
+		if err != nil {
+			return nil, err
+		}
+		total += n
+		b = append(b, read[:n]...)
+		for len(b) > 0 {
+			results, n, more, err := s.frame(b)
+			if more {
+				break
+			}
+			if n > 0 {
+				return results, err
+			}
+			b = b[1:] // the middle of a frame, or noise
+		}
+	}
+	return nil, fmt.Errorf("%w: %d bytes without a frame", drivers.ErrNotReady, longest)
+}
