@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -23,7 +24,14 @@ func listCommand() *cobra.Command {
 		},
 	}
 	asJSON := jsonFlag(cmd)
+	verbose := cmd.Flags().Bool("verbose", false, "with drivers: every setting, and an example to paste")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *verbose {
+			if len(args) != 1 || args[0] != "drivers" {
+				return usageError{errors.New("--verbose tells about drivers; see lamppost list drivers --verbose")}
+			}
+			return listManuals(cmd.OutOrStdout(), *asJSON)
+		}
 		for _, table := range tables() {
 			if len(args) == 1 && args[0] != table.name {
 				continue
