@@ -36,10 +36,22 @@ func TestTOMLText(t *testing.T) {
 		key   string
 		want  string
 	}{
-		{time.Minute, "", `"1m"`}, {time.Hour, "", `"1h"`}, {90 * time.Second, "", `"1m30s"`}, {10 * time.Second, "", `"10s"`},
-		{20 * time.Minute, "", `"20m"`}, {time.Duration(0), "", `"0s"`}, {50 * time.Millisecond, "", `"50ms"`},
-		{"", "", ""}, {"up", "", `"up"`}, {uint16(0x44), "address", "0x44"}, {uint16(7), "n", "7"},
-		{0.0042, "", "0.0042"}, {1.0, "", "1"}, {true, "", "true"}, {-3, "", "-3"}, {[]float64(nil), "", ""},
+		{time.Minute, "", `"1m"`},
+		{time.Hour, "", `"1h"`},
+		{90 * time.Second, "", `"1m30s"`},
+		{10 * time.Second, "", `"10s"`},
+		{20 * time.Minute, "", `"20m"`},
+		{time.Duration(0), "", `"0s"`},
+		{50 * time.Millisecond, "", `"50ms"`},
+		{"", "", ""},
+		{"up", "", `"up"`},
+		{uint16(0x44), "address", "0x44"},
+		{uint16(7), "n", "7"},
+		{0.0042, "", "0.0042"},
+		{1.0, "", "1"},
+		{true, "", "true"},
+		{-3, "", "-3"},
+		{[]float64(nil), "", ""},
 	} {
 		assert.Equal(t, tt.want, tomlText(reflect.ValueOf(tt.value), tt.key))
 	}
