@@ -72,6 +72,9 @@ var (
 	// for the air of the last day.
 	VOCIndex = Property{"vocIndex", "1", Measurement}
 	NOxIndex = Property{"noxIndex", "1", Measurement}
+	// VOCRaw and NOxRaw are the signals of a gas sensor that these are made of.
+	VOCRaw = Property{"vocRaw", "1", Measurement}
+	NOxRaw = Property{"noxRaw", "1", Measurement}
 	// GasResistance is that of a heated metal oxide. It falls as there is more
 	// in the air that burns; parts differ tenfold.
 	GasResistance = Property{"gasResistance", "Ohm", Measurement}
