@@ -90,6 +90,8 @@ var catalog = config.Catalog{
 		opt3001.Driver,
 		pulse.Driver,
 		sensirion.HDC302x,
+		sensirion.SGP40,
+		sensirion.SGP41,
 		sht2x.Driver,
 		sensirion.SCD30,
 		sensirion.SCD4x,
