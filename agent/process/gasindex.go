@@ -55,7 +55,7 @@ func (g *gasIndexer) Process(rs []agent.Result) []agent.Result {
 			kept = append(kept, r)
 			continue
 		}
-		if pause := r.Time.Sub(g.last); g.state == nil || pause > gasPause || pause < 0 {
+		if pause := r.Time.Sub(g.last); g.state == nil || pause > gasPause {
 			g.state, g.began = newGasState(g.c, g.every.Seconds()), r.Time
 		}
 		g.last = r.Time
@@ -95,9 +95,8 @@ type gasState struct {
 	dt             float64 // s between two signals
 	up             float64 // s since the start, to the end of the blackout
 	raw, index     float64
-	mean, std      float64 // as of the end of the call before
 	ready          bool    // a first signal was taken in
-	offset, m, s   float64
+	mean, std      float64 // of the signal
 	learned        float64 // s since the start of learning
 	gating         float64 // s since the gate was last opened
 	gated          float64 // min
@@ -105,9 +104,7 @@ type gasState struct {
 	filtered       bool
 }
 
-func newGasState(c gasConstants, dt float64) *gasState {
-	return &gasState{c: c, dt: dt, std: 50, s: 50}
-}
+func newGasState(c gasConstants, dt float64) *gasState { return &gasState{c: c, dt: dt, std: 50} }
 
 const gasBlackout = 45 // s without an index
 
@@ -127,7 +124,6 @@ func (g *gasState) process(raw float64) int {
 	g.smooth()
 	if g.raw > 0 {
 		g.estimate(g.raw)
-		g.mean, g.std = g.m+g.offset, g.s
 	}
 	return int(g.index + 0.5)
 }
@@ -167,17 +163,13 @@ func sigmoid(x, x0, k float64) float64 {
 }
 
 // estimate learns mean and standard deviation of the signal: quickly at first,
-// and not while the air is bad.
+// and not while the air is bad. The maker's program has offsets and scales here
+// that keep its numbers small; they cancel.
 func (g *gasState) estimate(y float64) {
 	if !g.ready {
-		g.ready, g.offset, g.m = true, y, 0
+		g.ready, g.mean = true, y
 		return
 	}
-	if math.Abs(g.m) >= 100 {
-		g.offset += g.m
-		g.m = 0
-	}
-	y -= g.offset
 	if g.learned < 32767-g.dt {
 		g.learned += g.dt
 	}
@@ -195,14 +187,9 @@ func (g *gasState) estimate(y float64) {
 	if g.gated > g.c.gateMost {
 		g.gating = 0
 	}
-	d := (y - g.m) / 64
-	c := g.s + math.Abs(d)
-	extra := 1.0
-	if c > 1440 {
-		extra = c / 1440 * (c / 1440)
-	}
-	g.s = math.Sqrt(extra*(64-gv)) * math.Sqrt(g.s*(g.s/(64*extra))+gv*d/extra*d)
-	g.m += gm * d / 8
+	d := (y - g.mean) / 64
+	g.std = math.Sqrt((64 - gv) * (g.std*g.std/64 + gv*d*d))
+	g.mean += gm * d / 8
 }
 
 // gate is 1 while the index is that of usual air, and falls to 0 above. It is

@@ -86,7 +86,26 @@ func TestGasIndexStep(t *testing.T) {
 	assert.Zero(t, got[0].Quality)
 	assert.Len(t, say(gasWarmUp+gasPause, 30000), 2, "a pause")
 	assert.Len(t, say(gasWarmUp+2*gasPause+time.Second, 30000), 1, "learns anew after a long one")
-	assert.Len(t, say(0, 30000), 1, "and after a step back of the clock")
+	for at := time.Duration(0); at < time.Minute; at += 10 * time.Second {
+		got = say(gasWarmUp+2*gasPause+2*time.Second+at, 30000)
+	}
+	assert.Len(t, got, 2)
+	assert.Len(t, say(0, 30000), 2, "a step back of the clock is no pause")
+}
+
+// Bad air that stays for hours becomes the air as it always is.
+func TestGasIndexGate(t *testing.T) {
+	g := newGasState(gasVOC, 1)
+	index := func(hours float64, raw float64) (last int) {
+		for range int(hours * 3600) {
+			last = g.process(raw)
+		}
+		return last
+	}
+	assert.Equal(t, 100, index(8, 30000))
+	assert.Equal(t, 500, index(3, 27000), "not learned for the first 180 minutes")
+	assert.Less(t, index(2, 27000), 450, "then it is")
+	assert.Less(t, index(19, 27000), 200)
 }
 
 func TestGasIndexMistakes(t *testing.T) {
@@ -116,7 +135,7 @@ func FuzzGasIndex(f *testing.F) {
 			}
 			index := g.process(raw)
 			require.True(t, 0 <= index && index <= 500, index)
-			require.False(t, math.IsNaN(g.s) || math.IsInf(g.s, 0))
+			require.False(t, math.IsNaN(g.std) || math.IsInf(g.std, 0))
 		}
 	})
 }
