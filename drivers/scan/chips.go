@@ -103,6 +103,8 @@ var commanded = []rule{
 	{chip: "Sensirion SCD4x", driver: "scd4x", sure: Certain, addresses: at(0x62), quiet: true, steps: []step{words([]byte{0x36, 0x82}, 2*ms, 3, nil)}},
 	// While it measures, it answers only whether there is a result.
 	{chip: "Sensirion SCD4x", driver: "scd4x", sure: Likely, addresses: at(0x62), quiet: true, steps: []step{words([]byte{0xe4, 0xb8}, 2*ms, 1, nil)}},
+	{chip: "Sensirion SGP40", driver: "sgp40", sure: Certain, addresses: at(0x59), quiet: true, steps: []step{words([]byte{0x20, 0x2f}, 10*ms, 1, feature(0x020))}},
+	{chip: "Sensirion SGP41", driver: "sgp41", sure: Certain, addresses: at(0x59), quiet: true, steps: []step{words([]byte{0x20, 0x2f}, 10*ms, 1, feature(0x040))}},
 	{chip: "Sensirion SCD30", driver: "scd30", sure: Certain, addresses: at(0x61), eager: true, steps: []step{words([]byte{0xd1, 0x00}, 5*ms, 1, nil)}},
 	sen5x("sen50"), sen5x("sen54"), sen5x("sen55"),
 	{chip: "Sensirion SPS30", driver: "sps30", sure: Certain, addresses: at(0x69), eager: true, steps: []step{words([]byte{0xd0, 0x02}, 5*ms, 4, is(0x3030, 0x3038, 0x3030, 0x3030))}},
@@ -130,6 +132,11 @@ func always([]byte) bool               { return true }
 // is says which words are right.
 func is(want ...uint16) func([]uint16) bool {
 	return func(w []uint16) bool { return slices.Equal(w, want) }
+}
+
+// feature is the feature set of an SGP4x: its lower nine bits tell the part.
+func feature(want uint16) func([]uint16) bool {
+	return func(w []uint16) bool { return w[0]&0x01ff == want }
 }
 
 // masked says what a byte is under a mask.
