@@ -31,6 +31,7 @@ func TestSystemPiScan(t *testing.T) {
 	setPiParts(t, p)
 	t.Run("everything is named", func(t *testing.T) { testPiScanNames(t, p) })
 	t.Run("what is written reads it", func(t *testing.T) { testPiScanWrites(t, p) })
+	t.Run("a multiplexer without the kernel", func(t *testing.T) { testPiScanOwnMux(t, p) })
 	t.Run("the agent goes on", func(t *testing.T) { testPiScanAgent(t, p) })
 }
 
@@ -81,6 +82,25 @@ func testPiScanWrites(t *testing.T, p *pi) {
 	for _, want := range []string{"lm75  *airTemperature  *21", "lm75-2  *airTemperature  *-3.5", "tmp421  *probeTemperature  *40.9", "dps310  *atmosphericPressure", "lsm303mag  *magneticFluxDensityX  *22"} {
 		p.shell(t, "lamppost read -c /tmp/new.toml | grep '"+want+"'")
 	}
+}
+
+// testPiScanOwnMux takes the multiplexer from the kernel: then it is switched from
+// here.
+func testPiScanOwnMux(t *testing.T, p *pi) {
+	const driver = "/sys/bus/i2c/drivers/pca954x"
+	p.shell(t, "echo 1-0070 >"+driver+"/unbind")
+	found := p.scan(t, "")
+	assert.Equal(t, 8, found["1 70"].Channels)
+	assert.Equal(t, scan.Certain, found["1 70"].Sure)
+	assert.Equal(t, "lm75", found["1/mux@70/0 49"].Driver)
+	assert.Len(t, found, 7, "and nothing else")
+	for range 3 {
+		p.shell(t, "lamppost read -c /tmp/new.toml lm75 lm75-2 | grep 'lm75-2  *airTemperature  *-3.5'")
+	}
+	p.shell(t, "echo 1-0070 >"+driver+"/bind")
+	bus, err := p.m.MuxBus(t.Context(), 0)
+	require.NoError(t, err)
+	assert.Contains(t, p.shell(t, "grep '^bus' /etc/lamppost/lamppost.toml"), fmt.Sprintf("%q", fmt.Sprint(bus)), "where it was")
 }
 
 func testPiScanAgent(t *testing.T, p *pi) {

@@ -53,6 +53,7 @@ type Options struct {
 const (
 	firstAddress = 0x08
 	lastAddress  = 0x77
+	firstMux     = 0x70 // to lastAddress
 )
 
 // deepest is how many multiplexers behind one another are looked through.
@@ -129,18 +130,25 @@ func (v *visit) all(ctx context.Context, taken []uint16) error {
 		}
 		free = append(free, a)
 	}
+	// First the multiplexers: another program may have left a channel on, and
+	// what is behind it would seem to be here.
 	for _, a := range free {
-		if slices.ContainsFunc(v.branches, func(b *i2cbus.Bus) bool { return v.sensor(b, a) != "" }) {
-			continue // it is behind, and found there
+		if a < firstMux {
+			continue
 		}
-		ok, err := v.reads(ctx, v.bus, a)
-		for _, b := range v.branches {
-			if ok && err == nil {
-				if ok, err = v.reads(ctx, b, a); !ok {
-					break
-				}
-			}
+		p, err := v.mux(ctx, a)
+		if err != nil {
+			return err
 		}
+		if p.Channels > 0 {
+			v.parts = append(v.parts, p)
+		}
+	}
+	for _, a := range free {
+		if slices.ContainsFunc(v.parts, func(p Part) bool { return p.Address == a }) {
+			continue
+		}
+		ok, err := v.present(ctx, a)
 		if err != nil {
 			return err
 		}
@@ -164,8 +172,22 @@ func (v *visit) all(ctx context.Context, taken []uint16) error {
 	return nil
 }
 
-// reads tells whether a part acknowledges a read of a byte. What is not behind
-// one channel only answers on all branches.
+// present tells whether a part answers here. On a bus with branches that the
+// kernel made, what does not answer on all of them is behind one.
+func (v *visit) present(ctx context.Context, a uint16) (bool, error) {
+	if slices.ContainsFunc(v.branches, func(b *i2cbus.Bus) bool { return v.sensor(b, a) != "" }) {
+		return false, nil // it is behind, and found there
+	}
+	ok, err := v.reads(ctx, v.bus, a)
+	for _, b := range v.branches {
+		if ok && err == nil {
+			ok, err = v.reads(ctx, b, a)
+		}
+	}
+	return ok, err
+}
+
+// reads tells whether a part acknowledges a read of a byte.
 func (v *visit) reads(ctx context.Context, bus *i2cbus.Bus, a uint16) (bool, error) {
 	return v.outcome(bus.Dev(a).Read(ctx, make([]byte, 1)))
 }
@@ -200,14 +222,9 @@ func (v *visit) outcome(err error) (ok bool, fatal error) {
 
 // identify finds out what a part is that answers a read.
 func (v *visit) identify(ctx context.Context, a uint16) error {
-	p, err := v.mux(ctx, a)
+	p, err := v.match(ctx, v.bus, a, func(r rule) bool { return !r.quiet })
 	if err != nil {
 		return err
-	}
-	if p.Channels == 0 {
-		if p, err = v.match(ctx, v.bus, a, func(r rule) bool { return !r.quiet }); err != nil {
-			return err
-		}
 	}
 	v.parts = append(v.parts, p)
 	return nil
@@ -257,8 +274,8 @@ func (v *visit) match(ctx context.Context, bus *i2cbus.Bus, a uint16, use func(r
 // has one register, and answers what was written there last. Each channel is on
 // for one transaction, so nobody else sees it.
 func (v *visit) mux(ctx context.Context, a uint16) (Part, error) {
-	if a < 0x70 {
-		return Part{}, nil
+	if ok, err := v.present(ctx, a); !ok || err != nil {
+		return Part{}, err
 	}
 	echoes := 0
 	for _, n := range []int{0, 1, 4} {

@@ -303,6 +303,17 @@ func TestIsAHT20(t *testing.T) {
 	}
 }
 
+// A channel that another program left on hides nothing and shows nothing twice.
+func TestMuxLeftOn(t *testing.T) {
+	buses, _ := look(t, Options{Bus: "1"}, func(h *sim.Host) {
+		mux := new(sim.Mux)
+		h.AddI2C("1", 0x74, mux)
+		put(t, h, tmp117.Driver, func(s *tmp117.Settings) { s.Bus = "1/mux@74/2" })
+		require.NoError(t, mux.Write([]byte{4}))
+	})
+	assert.Equal(t, []string{"1 74 certain ", "1/mux@74/2 48 certain tmp117"}, summary(buses))
+}
+
 func TestIsClock(t *testing.T) {
 	for _, tt := range []struct {
 		b    []byte
