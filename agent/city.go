@@ -33,7 +33,8 @@ type City interface {
 	//	any other      unknown: it may have been taken in part or as a whole
 	//
 	// After an unknown outcome the connection is given up and the same
-	// observations come again with the same keys.
+	// observations come again with the same keys. A city that has a part, and
+	// surely not the rest, for now, may say so with an *uplink.LeftOut.
 	Publish(ctx context.Context, batch Batch) error
 
 	// Notify delivers notices, in order. Any error means that they come again.
