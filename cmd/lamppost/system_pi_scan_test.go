@@ -69,11 +69,13 @@ func testPiScanNames(t *testing.T, p *pi) {
 		}
 	}
 	assert.Equal(t, map[string]string{
-		"1 48": "lm75", "1 77": "dps310", "1 1e": "lsm303mag", "1 4c": "tmp421", "1 68": "", "1 70": "pca954x", "1/mux@70/0 49": "lm75",
+		"1 48": "lm75", "1 77": "dps310", "1 1e": "lsm303mag", "1 4c": "tmp421", "1 68": "ds1307", "1 70": "pca954x", "1/mux@70/0 49": "lm75",
 	}, drivers, "all of them, and no false name")
 	assert.Contains(t, found["1 68"].Chip, "DS1307")
 	assert.Contains(t, found["1 48"].Chip, "TMP105")
-	assert.NotContains(t, p.shell(t, "lamppost scan"), "[[sensor]]", "all are configured")
+	text := p.shell(t, "lamppost scan")
+	assert.Equal(t, 1, strings.Count(text, "[[sensor]]"), "all others are configured")
+	assert.Contains(t, text, `driver = "ds1307"`)
 }
 
 func testPiScanWrites(t *testing.T, p *pi) {
