@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
-	"math"
 	"slices"
 	"strconv"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 // maxGroups is how many groups are in a message: 100 take an agent a second.
@@ -49,14 +49,10 @@ func split(obs []agent.Observation, thing string) (parts []*part, refused map[ui
 
 // unsayable returns why an observation can never be sent, or "".
 func unsayable(o *agent.Observation) string {
-	switch {
-	case o.Datastream == nil:
-		return "no datastream"
-	case math.IsNaN(o.Value):
-		return "the value is not a number"
-	case math.IsInf(o.Value, 0):
-		return "the value is infinite"
-	case o.Time.UTC().Year() < 0 || o.Time.UTC().Year() > 9999:
+	if why := uplink.Unsayable(o); why != "" {
+		return why
+	}
+	if o.Time.UTC().Year() < 0 || o.Time.UTC().Year() > 9999 {
 		return "the year of its time has no four digits"
 	}
 	return ""

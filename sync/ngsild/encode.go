@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 // layout is how NGSI-LD writes a time (GS CIM 009, 4.6.3), with milliseconds.
@@ -14,14 +15,10 @@ const layout = "2006-01-02T15:04:05.000Z"
 
 // unsayable returns why an observation can never be sent, or "".
 func unsayable(o *agent.Observation) string {
-	switch {
-	case o.Datastream == nil:
-		return "no datastream"
-	case math.IsNaN(o.Value):
-		return "the value is not a number"
-	case math.IsInf(o.Value, 0):
-		return "the value is infinite"
-	case o.Time.Year() < 1 || o.Time.Year() > 9999:
+	if why := uplink.Unsayable(o); why != "" {
+		return why
+	}
+	if o.Time.Year() < 1 || o.Time.Year() > 9999 {
 		return "the time has no text of four digits for the year"
 	}
 	return ""

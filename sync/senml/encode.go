@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 // Limits of a pack. Brokers take larger ones, but a pack is what is sent again
@@ -42,7 +43,7 @@ func (e *encoder) appendPack(dst []byte, obs []agent.Observation) ([]byte, int) 
 	cut, cutAt := start, 0 // where the last instant began
 	for i := range obs {
 		o := &obs[i]
-		if why := unsayable(o); why != "" {
+		if why := uplink.Unsayable(o); why != "" {
 			e.refuse(o.Seq, why)
 			continue
 		}
@@ -82,19 +83,6 @@ func (e *encoder) refuse(seq uint64, why string) {
 		e.refused = make(map[uint64]string)
 	}
 	e.refused[seq] = why
-}
-
-// unsayable returns why an observation can never be sent, or "".
-func unsayable(o *agent.Observation) string {
-	switch {
-	case o.Datastream == nil:
-		return "no datastream"
-	case math.IsNaN(o.Value):
-		return "the value is not a number"
-	case math.IsInf(o.Value, 0):
-		return "the value is infinite"
-	}
-	return ""
 }
 
 // thingOf returns the thing that an observation is of.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 // layout is ISO 8601 in UTC with milliseconds.
@@ -46,14 +47,10 @@ func count(groups []group) (n int) {
 
 // unsayable returns why an observation can never be sent, or "".
 func unsayable(o *agent.Observation) string {
-	switch {
-	case o.Datastream == nil:
-		return "no datastream"
-	case math.IsNaN(o.Value):
-		return "the value is not a number"
-	case math.IsInf(o.Value, 0):
-		return "the value is infinite"
-	case o.Time.Year() < 1 || o.Time.Year() > 9999:
+	if why := uplink.Unsayable(o); why != "" {
+		return why
+	}
+	if o.Time.Year() < 1 || o.Time.Year() > 9999 {
 		return "the time has no text of four digits for the year"
 	}
 	return ""

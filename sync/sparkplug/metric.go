@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 	"github.com/lamppost-city/lamppost/sync/vocabulary"
 )
 
@@ -96,13 +97,10 @@ func unitOf(p agent.Property) string {
 
 // unsayable returns why an observation can never be sent, or "".
 func unsayable(o *agent.Observation) string {
+	if why := uplink.Unsayable(o); why != "" {
+		return why
+	}
 	switch {
-	case o.Datastream == nil:
-		return "no datastream"
-	case math.IsNaN(o.Value):
-		return "the value is not a number"
-	case math.IsInf(o.Value, 0):
-		return "the value is infinite"
 	case o.Time.UnixMilli() < 0:
 		return "the time is before 1970"
 	case checkID("sensor", o.Datastream.Sensor) != nil:

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/lamppost-city/lamppost/agent"
+	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
 // maxBytes is less than a message may have: 65,536 with all headers.
@@ -57,13 +58,10 @@ func split(obs []agent.Observation, thing string) (all []*series, refused map[ui
 
 // unsayable returns why an observation can never be sent, or "".
 func unsayable(o *agent.Observation) string {
+	if why := uplink.Unsayable(o); why != "" {
+		return why
+	}
 	switch {
-	case o.Datastream == nil:
-		return "no datastream"
-	case math.IsNaN(o.Value):
-		return "the value is not a number"
-	case math.IsInf(o.Value, 0):
-		return "the value is infinite"
 	case math.Abs(o.Value) >= 1<<63:
 		return "the value is too large for ThingsBoard"
 	case o.Time.UnixMilli() <= 0:

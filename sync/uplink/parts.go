@@ -3,6 +3,7 @@ package uplink
 import (
 	"errors"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -59,6 +60,20 @@ type LeftOut struct {
 
 // Error returns the cause, which is not in the chain.
 func (l *LeftOut) Error() string { return "a part of the batch was not taken: " + l.Err.Error() }
+
+// Unsayable returns why no payload can say an observation, or "". Protocols have
+// further reasons of their own.
+func Unsayable(o *agent.Observation) string {
+	switch {
+	case o.Datastream == nil:
+		return "no datastream"
+	case math.IsNaN(o.Value):
+		return "the value is not a number"
+	case math.IsInf(o.Value, 0):
+		return "the value is infinite"
+	}
+	return ""
+}
 
 // Sift parts the observations that a protocol can say from those it never can, of
 // which unsayable gives the reason, "" if there is none. Where all can be said the
