@@ -7,16 +7,11 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/warthog618/go-gpiocdev"
-	"golang.org/x/sys/unix"
+	"github.com/warthog618/go-gpiocdev/uapi"
 	"periph.io/x/conn/v3/gpio"
 )
-
-// eventBuffer is how many edges the kernel keeps for us, its maximum: 10 s at
-// 100 Hz. What does not fit is still counted, in Seq.
-const eventBuffer = 1024
 
 // Line is a line of a Linux GPIO character device, uAPI version 2 (Linux 5.10).
 // It takes the line from the kernel when it is first used. It implements [Pin].
@@ -24,7 +19,8 @@ type Line struct {
 	name string
 
 	mu      sync.Mutex
-	line    *gpiocdev.Line // nil while it is not ours
+	got     *taken // nil while it is not ours
+	offset  int    // on its chip, while it is ours
 	pull    gpio.Pull
 	output  bool       // it drives the line; level is what it wrote
 	level   gpio.Level // of an output; reading it back would make it an input
@@ -43,16 +39,9 @@ func (l *Line) String() string { return l.name }
 // Watch implements Pin. The kernel debounces: a time below its tick, 4 ms or
 // 10 ms, is rounded up to one.
 func (l *Line) Watch(o Options, handle func(Event)) (Watch, error) {
-	options := append(input(o.Pull, o.Edge), gpiocdev.WithEventBufferSize(eventBuffer),
-		gpiocdev.WithEventHandler(func(e gpiocdev.LineEvent) {
-			handle(Event{wallTime(e.Timestamp), e.LineSeqno, e.Type == gpiocdev.LineEventRisingEdge})
-		}))
-	if o.Debounce > 0 {
-		options = append(options, gpiocdev.WithDebounce(o.Debounce))
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.request(options...); err != nil {
+	if err := l.request(input(o), handle); err != nil {
 		return nil, err
 	}
 	l.pull = o.Pull
@@ -72,7 +61,7 @@ func (w *watch) Level() (gpio.Level, error) {
 func (w *watch) Close() error { return w.l.Halt() }
 
 // request takes the line from the kernel, after giving up what it had of it.
-func (l *Line) request(options ...gpiocdev.LineReqOption) error {
+func (l *Line) request(config uapi.LineConfig, handle func(Event)) error {
 	if err := l.release(); err != nil {
 		return err
 	}
@@ -80,8 +69,7 @@ func (l *Line) request(options ...gpiocdev.LineReqOption) error {
 	if err != nil {
 		return err
 	}
-	options = append(options, gpiocdev.WithConsumer("lamppost"))
-	line, err := gpiocdev.RequestLine(chip, offset, options...)
+	got, err := take(chip, offset, config, handle)
 	switch {
 	case errors.Is(err, syscall.EBUSY):
 		return fmt.Errorf("line %s: in use%s", l.name, consumer(chip, offset))
@@ -90,16 +78,16 @@ func (l *Line) request(options ...gpiocdev.LineReqOption) error {
 	case err != nil:
 		return fmt.Errorf("line %s: %w", l.name, err)
 	}
-	l.line = line
+	l.got, l.offset = got, offset
 	return nil
 }
 
 func (l *Line) release() error {
-	if l.line == nil {
+	if l.got == nil {
 		return nil
 	}
-	err := l.line.Close()
-	l.line, l.output = nil, false
+	err := l.got.close()
+	l.got, l.output = nil, false
 	return err
 }
 
@@ -108,14 +96,14 @@ func (l *Line) value() (gpio.Level, error) {
 	if l.output {
 		return l.level, nil
 	}
-	if l.line == nil {
+	if l.got == nil {
 		return gpio.Low, fmt.Errorf("line %s: not requested", l.name)
 	}
-	v, err := l.line.Value()
+	level, err := l.got.level()
 	if err != nil {
 		return gpio.Low, fmt.Errorf("line %s: read: %w", l.name, err)
 	}
-	return v != 0, nil
+	return level, nil
 }
 
 // find returns the chip and the offset a name stands for.
@@ -149,37 +137,4 @@ func consumer(chip string, offset int) string {
 		return ""
 	}
 	return " by " + info.Consumer
-}
-
-// input returns the request options of an input.
-func input(pull gpio.Pull, edge gpio.Edge) []gpiocdev.LineReqOption {
-	options := []gpiocdev.LineReqOption{gpiocdev.AsInput}
-	switch pull {
-	case gpio.PullUp:
-		options = append(options, gpiocdev.WithPullUp)
-	case gpio.PullDown:
-		options = append(options, gpiocdev.WithPullDown)
-	case gpio.Float:
-		options = append(options, gpiocdev.WithBiasDisabled)
-	}
-	switch edge {
-	case gpio.RisingEdge:
-		options = append(options, gpiocdev.WithRisingEdge)
-	case gpio.FallingEdge:
-		options = append(options, gpiocdev.WithFallingEdge)
-	case gpio.BothEdges:
-		options = append(options, gpiocdev.WithBothEdges)
-	}
-	return options
-}
-
-// wallTime turns the kernel's CLOCK_MONOTONIC into a time that keeps a
-// monotonic reading. Kernels before 5.7 stamp by the wall clock; version 2 of
-// the uAPI came after them.
-func wallTime(stamp time.Duration) time.Time {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return time.Now()
-	}
-	return time.Now().Add(stamp - time.Duration(ts.Nano()))
 }

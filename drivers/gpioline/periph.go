@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/warthog618/go-gpiocdev"
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
 )
@@ -24,10 +23,10 @@ func (l *Line) Name() string { return l.name }
 func (l *Line) Number() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.line == nil {
+	if l.got == nil {
 		return -1
 	}
-	return l.line.Offset()
+	return l.offset
 }
 
 // Function says whether the line is ours, and as what. It never changes that.
@@ -37,7 +36,7 @@ func (l *Line) Function() string {
 	switch {
 	case l.output:
 		return "Out/" + l.level.String()
-	case l.line != nil:
+	case l.got != nil:
 		return "In"
 	}
 	return ""
@@ -103,15 +102,11 @@ func (l *Line) DefaultPull() gpio.Pull { return gpio.PullNoChange }
 func (l *Line) Out(level gpio.Level) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	value := 0
-	if level {
-		value = 1
-	}
 	if !l.output {
-		if err := l.request(gpiocdev.AsOutput(value)); err != nil {
+		if err := l.request(output(level), nil); err != nil {
 			return err
 		}
-	} else if err := l.line.SetValue(value); err != nil {
+	} else if err := l.got.set(level); err != nil {
 		return fmt.Errorf("line %s: write: %w", l.name, err)
 	}
 	l.output, l.level = true, level
