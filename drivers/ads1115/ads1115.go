@@ -107,12 +107,13 @@ const clipped = 0x7ff0
 
 type sensor struct {
 	dev    i2cbus.Dev
+	pause  drivers.Waiter
 	ranges [4]float64
 }
 
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 	dev, err := s.I2C.Open(host)
-	return &sensor{dev, s.ranges()}, err
+	return &sensor{dev: dev, ranges: s.ranges()}, err
 }
 
 // Observe implements agent.Sensor.
@@ -167,7 +168,7 @@ func (s *sensor) measure(ctx context.Context, input, scale int) (uint16, error) 
 func (s *sensor) await(ctx context.Context) error {
 	wait := conversionTime
 	for range polls {
-		if err := drivers.Wait(ctx, wait); err != nil {
+		if err := s.pause.Wait(ctx, wait); err != nil {
 			return err
 		}
 		got, err := s.read(ctx, regConfig)

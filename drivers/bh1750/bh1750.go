@@ -78,11 +78,14 @@ func (c scale) decode(b [2]byte) (float64, error) {
 	return v, nil
 }
 
-type sensor struct{ dev i2cbus.Dev }
+type sensor struct {
+	dev   i2cbus.Dev
+	pause drivers.Waiter
+}
 
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 	dev, err := s.I2C.Open(host)
-	return &sensor{dev}, err
+	return &sensor{dev: dev}, err
 }
 
 // Observe implements agent.Sensor.
@@ -115,7 +118,7 @@ func (s *sensor) measure(ctx context.Context, c scale) (float64, error) {
 			return 0, fmt.Errorf("command %#02x: %w", cmd, err)
 		}
 	}
-	if err := drivers.Wait(ctx, c.wait()); err != nil {
+	if err := s.pause.Wait(ctx, c.wait()); err != nil {
 		return 0, err
 	}
 	var b [2]byte

@@ -62,6 +62,7 @@ const (
 
 type sensor struct {
 	dev         i2cbus.Dev
+	pause       drivers.Waiter
 	ready       bool // initialised since the last error
 	calibration calibration
 }
@@ -132,7 +133,7 @@ func (s *sensor) convert(ctx context.Context, command byte, wait time.Duration) 
 		return [3]byte{}, err
 	}
 	for range polls {
-		if err := drivers.Wait(ctx, wait); err != nil {
+		if err := s.pause.Wait(ctx, wait); err != nil {
 			return [3]byte{}, err
 		}
 		var b [5]byte // ctrl_meas, -, result

@@ -73,6 +73,7 @@ const (
 
 type sensor struct {
 	dev          i2cbus.Dev
+	pause        drivers.Waiter
 	anyProduct   bool
 	ready        bool // initialised since the last error
 	coefficients coefficients
@@ -138,7 +139,7 @@ func (s *sensor) convert(ctx context.Context, start, ready byte, wait time.Durat
 	if err := s.dev.Write(ctx, regMeasure, state&0xf0|start); err != nil {
 		return err
 	}
-	if err := drivers.Wait(ctx, wait); err != nil {
+	if err := s.pause.Wait(ctx, wait); err != nil {
 		return err
 	}
 	return s.await(ctx, ready)
@@ -151,7 +152,7 @@ func (s *sensor) await(ctx context.Context, bits byte) error {
 		if err != nil || state&bits == bits {
 			return err
 		}
-		if err := drivers.Wait(ctx, pollTime); err != nil {
+		if err := s.pause.Wait(ctx, pollTime); err != nil {
 			return err
 		}
 	}

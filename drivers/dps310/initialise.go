@@ -19,7 +19,7 @@ func (s *sensor) initialise(ctx context.Context) error {
 	if err := s.dev.Write(ctx, regReset, reset); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
-	if err := drivers.Wait(ctx, startTime); err != nil {
+	if err := s.pause.Wait(ctx, startTime); err != nil {
 		return err
 	}
 	if err := s.await(ctx, coefficientsIn|sensorReady); err != nil {

@@ -3,12 +3,10 @@ package drivertest
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
-	"math/rand/v2"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,8 +17,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-var errUnplugged = errors.New("drivertest: unplugged")
 
 // budget is how long one Observe may take: the shortest useful interval of the
 // slowest part.
@@ -40,6 +36,7 @@ func Run[S any](t *testing.T, d drivers.Driver, settings ...func(*S)) {
 	t.Run("Info", b.info)
 	for name, check := range map[string]func(*testing.T){
 		"Observe":         b.observe,
+		"Allocations":     b.allocations,
 		"OpenTouchesNone": b.openTouchesNothing,
 		"Unplugged":       b.unplugged,
 		"EachTransaction": b.eachTransaction,
@@ -118,6 +115,27 @@ func (b bench) observe(t *testing.T) {
 	assert.Equal(t, prefix[0], results[0], "appends to what it is given")
 }
 
+// allocations measures what a reading leaves to the garbage collector, with what
+// the bus and the simulated part leave. Of files, most is the file system's.
+func (b bench) allocations(t *testing.T) {
+	s, host := b.openAt(t, true)
+	files := false
+	host.SetFault(func(op sim.Op) error {
+		files = files || op.Addr == 0 && strings.Contains(op.Bus, "/")
+		return op.Err
+	})
+	results := make([]agent.Result, 0, 32)
+	n := testing.AllocsPerRun(100, func() {
+		time.Sleep(time.Second)
+		_, err := s.Observe(t.Context(), results)
+		require.NoError(t, err)
+	})
+	t.Logf("%v allocations", n)
+	if !files {
+		assert.LessOrEqual(t, n, 6.0, "allocations a reading")
+	}
+}
+
 func (b bench) openTouchesNothing(t *testing.T) {
 	c, err := b.driver.Configure(b.decode)
 	require.NoError(t, err)
@@ -129,161 +147,4 @@ func (b bench) openTouchesNothing(t *testing.T) {
 	assert.Zero(t, n, "open does no I/O")
 	assert.NoError(t, s.Close())
 	assert.Zero(t, n, "nor does close before the first reading")
-}
-
-func (b bench) unplugged(t *testing.T) {
-	s, host := b.open(t)
-	for _, again := range []string{"before", "after"} {
-		host.SetFault(func(sim.Op) error { return errUnplugged })
-		results, err := read(t, s)
-		assert.ErrorIsf(t, err, errUnplugged, "%s the first reading: the cause stays in the chain", again)
-		assert.Empty(t, results, "no made-up values")
-
-		host.SetFault(nil)
-		_, err = read(t, s)
-		assert.NoError(t, err, "recovers once the sensor is back")
-	}
-}
-
-// openAt returns a sensor that was observed once, or one that never was.
-func (b bench) openAt(t *testing.T, initialised bool) (agent.Sensor, *sim.Host) {
-	t.Helper()
-	s, host := b.open(t)
-	if initialised {
-		_, err := read(t, s)
-		require.NoError(t, err)
-	}
-	return s, host
-}
-
-// eachTransaction fails the first, then the second, ... transaction alone, of a
-// sensor that is being initialised and of one that was.
-func (b bench) eachTransaction(t *testing.T) {
-	for _, initialised := range []bool{false, true} {
-		for nth := 1; ; nth++ {
-			s, host := b.openAt(t, initialised)
-			n := 0
-			host.SetFault(func(op sim.Op) error {
-				if n++; n == nth {
-					return errUnplugged
-				}
-				return op.Err
-			})
-			_, err := read(t, s)
-			host.SetFault(nil)
-			if n < nth {
-				require.Greater(t, nth, 1, "the driver touched nothing")
-				break // each has failed once
-			}
-			require.ErrorIsf(t, err, errUnplugged, "transaction %d failed", nth)
-			require.Lessf(t, n, 200, "transaction %d: does not try for ever", nth)
-			_, err = read(t, s)
-			require.NoErrorf(t, err, "after transaction %d failed", nth)
-		}
-	}
-}
-
-// powerCycles takes the power away after each transaction in turn, of a sensor
-// that is being initialised and of one that was.
-func (b bench) powerCycles(t *testing.T) {
-	for _, initialised := range []bool{false, true} {
-		for nth := 0; ; nth++ {
-			reference, _ := b.open(t)
-			want, err := read(t, reference)
-			require.NoError(t, err)
-			s, host := b.openAt(t, initialised)
-			n := 0
-			host.SetFault(func(op sim.Op) error {
-				if n++; n == nth {
-					host.PowerCycle()
-				}
-				return op.Err
-			})
-			if nth == 0 {
-				host.PowerCycle()
-			}
-			got, err := read(t, s)
-			host.SetFault(nil)
-			if n < nth {
-				break
-			}
-			plausible(t, want, got, fmt.Sprintf("power lost after transaction %d", nth))
-			noticed := err != nil
-			if got, err = read(t, s); err != nil && !noticed {
-				got, err = read(t, s)
-			}
-			require.NoErrorf(t, err, "initialises again after power was lost at transaction %d", nth)
-			plausible(t, want, got, "and reads right")
-		}
-	}
-}
-
-// plausible checks that measurements did not jump: the simulated day is calm.
-func plausible(t *testing.T, want, got []agent.Result, when string) {
-	t.Helper()
-	for _, g := range got {
-		for _, w := range want {
-			if g.Property == w.Property && g.Property.Kind == agent.Measurement {
-				require.InDeltaf(t, w.Value, g.Value, 2+0.05*math.Abs(w.Value), "%s: %s", when, g.Property.Name)
-			}
-		}
-	}
-}
-
-func (b bench) canceled(t *testing.T) {
-	s, _ := b.open(t)
-	for range 2 {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		start := time.Now()
-		results, err := s.Observe(ctx, nil)
-		if err != nil {
-			assert.ErrorIs(t, err, context.Canceled)
-			assert.Empty(t, results, "no made-up values")
-		}
-		assert.Zero(t, time.Since(start), "does not wait once canceled")
-		_, err = read(t, s)
-		require.NoError(t, err)
-	}
-}
-
-// canceledWaiting cancels after each millisecond of a reading.
-func (b bench) canceledWaiting(t *testing.T) {
-	for at := time.Millisecond; ; at += time.Millisecond {
-		s, _ := b.open(t)
-		ctx, cancel := context.WithTimeout(t.Context(), at)
-		start := time.Now()
-		_, err := s.Observe(ctx, nil)
-		cancel()
-		if err == nil {
-			return
-		}
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, at, time.Since(start), "ends its wait with its context")
-		require.Less(t, at, budget)
-	}
-}
-
-func (b bench) randomBytes(t *testing.T) {
-	s, host := b.open(t)
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 300 {
-		n := 0
-		host.SetFault(func(op sim.Op) error {
-			n++
-			for i := range op.R {
-				op.R[i] = byte(random.Uint32())
-			}
-			return op.Err
-		})
-		_, _ = read(t, s) // values that look right are not the driver's fault
-		require.Less(t, n, 200, "does not try for ever")
-	}
-	host.SetFault(nil)
-	host.PowerCycle()
-	_, err := read(t, s)
-	if err != nil {
-		_, err = read(t, s)
-	}
-	assert.NoError(t, err, "recovers from nonsense")
 }

@@ -76,6 +76,9 @@ func (e *Error) Unwrap() []error {
 
 // Class returns the class of the first [*Error] in err's chain, else Other.
 func Class(err error) ErrorClass {
+	if err == nil {
+		return Other
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Class

@@ -35,6 +35,7 @@ type trunk struct {
 	bus  i2c.Bus
 	lock chan struct{} // full while a transaction is under way
 	left []Channel     // the way to a channel that may still be on; of whoever has the lock
+	mask [1]byte       // for a multiplexer; of whoever has the lock, too
 
 	mu    sync.Mutex
 	rests rests
@@ -109,6 +110,7 @@ type request struct {
 	addr uint16
 	w, r []byte
 	done chan error
+	run  func() // carry, as a value: a new one for each go is garbage
 }
 
 // take returns a request that nobody uses. One is enough for a bus that works.
@@ -119,7 +121,9 @@ func (t *trunk) take() *request {
 		t.free = nil
 		return q
 	}
-	return &request{done: make(chan error, 1)}
+	q := &request{done: make(chan error, 1)}
+	q.run = q.carry
+	return q
 }
 
 func (t *trunk) give(q *request) {
@@ -128,16 +132,19 @@ func (t *trunk) give(q *request) {
 	t.free = q
 }
 
-func (q *request) run() {
+func (q *request) carry() {
 	b, t := q.bus, q.bus.trunk
 	err := t.tidy()
 	if err == nil {
-		err = t.through(b.channels, 0, func() error { return t.tx(b.name, q.addr, q.w, q.r) })
+		err = t.through(b.channels, 0, q)
 	}
 	t.judge(part{b.name, q.addr}, err)
 	q.done <- err // q is the caller's from here on
 	<-t.lock
 }
+
+// do implements job.
+func (q *request) do() error { return q.bus.trunk.tx(q.bus.name, q.addr, q.w, q.r) }
 
 // tx is one transaction on the wire. name is that of the branch it is for.
 func (t *trunk) tx(name string, addr uint16, w, r []byte) (err error) {

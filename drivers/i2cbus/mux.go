@@ -64,13 +64,13 @@ func (b *Bus) Behind(channels ...Channel) *Bus {
 	return branch
 }
 
-// through calls f while the channels from depth on are switched on.
-func (t *trunk) through(way []Channel, depth int, f func() error) error {
+// through does f while the channels from depth on are switched on.
+func (t *trunk) through(way []Channel, depth int, f job) error {
 	if depth == len(way) {
-		return f()
+		return f.do()
 	}
-	c, mask := way[depth], [1]byte{1 << way[depth].Number}
-	if err := t.mux(way, depth, mask[:], nil); err != nil {
+	c, mask := way[depth], byte(1<<way[depth].Number)
+	if err := t.set(way, depth, mask); err != nil {
 		if Class(err) != NoAck {
 			t.leave(way[:depth+1]) // it may have been heard
 		}
@@ -80,7 +80,7 @@ func (t *trunk) through(way []Channel, depth int, f func() error) error {
 	if Class(err) != Hung {
 		err = t.confirm(way, depth, mask, err)
 	}
-	if off := t.mux(way, depth, []byte{0}, nil); off != nil {
+	if off := t.set(way, depth, 0); off != nil {
 		t.leave(way[:depth+1])
 		if err == nil {
 			err = fmt.Errorf("deselect channel %d: %w", c.Number, off)
@@ -89,28 +89,47 @@ func (t *trunk) through(way []Channel, depth int, f func() error) error {
 	return err
 }
 
+// A job is what is done once the way is free.
+type job interface{ do() error }
+
+// switchOff is the job of switching off the last multiplexer of a way.
+type switchOff struct {
+	t   *trunk
+	way []Channel
+}
+
+func (s switchOff) do() error { return s.t.set(s.way, len(s.way)-1, 0) }
+
 // errReset says that a channel was not on all the time.
 var errReset = errors.New("the multiplexer was reset")
 
 // confirm makes sure that the channel is still on, and returns err if it is.
-func (t *trunk) confirm(way []Channel, depth int, mask [1]byte, err error) error {
-	var now [1]byte
-	if failed := t.mux(way, depth, nil, now[:]); failed != nil {
+func (t *trunk) confirm(way []Channel, depth int, mask byte, err error) error {
+	if failed := t.mux(way, depth, nil, t.mask[:]); failed != nil {
 		if err != nil {
 			return err // it says more
 		}
 		return fmt.Errorf("read back channel %d: %w", way[depth].Number, failed)
 	}
-	if now != mask {
-		cause := fmt.Errorf("%w: its channels are %#02x, were %#02x", errReset, now[0], mask[0])
+	if now := t.mask[0]; now != mask {
+		cause := fmt.Errorf("%w: its channels are %#02x, were %#02x", errReset, now, mask)
 		return &Error{Fault, t.branch(way[:depth]), way[depth].Mux, cause}
 	}
 	return err
 }
 
+// set switches the channels of a mask on and the others off.
+func (t *trunk) set(way []Channel, depth int, mask byte) error {
+	t.mask[0] = mask
+	return t.mux(way, depth, t.mask[:], nil)
+}
+
 // mux is a transaction with the multiplexer at the end of the way to depth.
 func (t *trunk) mux(way []Channel, depth int, w, r []byte) error {
 	err := t.tx("", way[depth].Mux, w, r)
+	if err == nil {
+		return nil
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		e.Bus = t.branch(way[:depth])
@@ -144,7 +163,7 @@ func (t *trunk) tidy() error {
 	}
 	t.left = nil
 	last := len(way) - 1
-	err := t.through(way[:last], 0, func() error { return t.mux(way, last, []byte{0}, nil) })
+	err := t.through(way[:last], 0, switchOff{t, way})
 	if err != nil && Class(err) != NoAck { // without its multiplexer, a part is not there either
 		t.left = way
 		return fmt.Errorf("switch off channel %d, which may be on: %w", way[last].Number, err)

@@ -78,12 +78,13 @@ const (
 
 type sensor struct {
 	dev       i2cbus.Dev
+	pause     drivers.Waiter
 	shuntOhms float64
 }
 
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 	dev, err := s.I2C.Open(host)
-	return &sensor{dev, s.ShuntOhms}, err
+	return &sensor{dev: dev, shuntOhms: s.ShuntOhms}, err
 }
 
 // Observe implements agent.Sensor.
@@ -112,7 +113,7 @@ func (s *sensor) measure(ctx context.Context) (bus, shunt uint16, err error) {
 	if err := s.dev.Write(ctx, regConfig, config>>8, config&0xff); err != nil {
 		return 0, 0, fmt.Errorf("start: %w", err)
 	}
-	if err := drivers.Wait(ctx, measureTime); err != nil {
+	if err := s.pause.Wait(ctx, measureTime); err != nil {
 		return 0, 0, err
 	}
 	if bus, err = s.await(ctx); err != nil {
@@ -138,7 +139,7 @@ func (s *sensor) await(ctx context.Context) (uint16, error) {
 		if err != nil || bus&ready != 0 {
 			return bus, err
 		}
-		if err := drivers.Wait(ctx, pollTime); err != nil {
+		if err := s.pause.Wait(ctx, pollTime); err != nil {
 			return 0, err
 		}
 	}

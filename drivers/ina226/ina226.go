@@ -88,6 +88,7 @@ type chip struct {
 
 type sensor struct {
 	dev       i2cbus.Dev
+	pause     drivers.Waiter
 	chip      chip
 	shuntOhms float64
 	known     bool // its identity was read since the last error
@@ -170,7 +171,7 @@ func (s *sensor) measure(ctx context.Context) (volts, drop float64, err error) {
 func (s *sensor) await(ctx context.Context) error {
 	wait := measureTime
 	for range 5 {
-		if err := drivers.Wait(ctx, wait); err != nil {
+		if err := s.pause.Wait(ctx, wait); err != nil {
 			return err
 		}
 		wait = pollTime

@@ -62,6 +62,7 @@ const (
 
 type sensor struct {
 	dev    i2cbus.Dev
+	pause  drivers.Waiter
 	ohms   [3]float64
 	config uint16
 	known  bool // its identity was read since the last error
@@ -160,7 +161,7 @@ func (s *sensor) measure(ctx context.Context) (raw [3]channel, err error) {
 func (s *sensor) await(ctx context.Context) error {
 	wait := measureTime
 	for range polls {
-		if err := drivers.Wait(ctx, wait); err != nil {
+		if err := s.pause.Wait(ctx, wait); err != nil {
 			return err
 		}
 		wait = pollTime

@@ -60,6 +60,7 @@ const (
 
 type sensor struct {
 	dev   i2cbus.Dev
+	pause drivers.Waiter
 	ready bool // initialised since the last error
 }
 
@@ -132,7 +133,7 @@ func (s *sensor) measure(ctx context.Context) ([]agent.Result, error) {
 func (s *sensor) await(ctx context.Context) error {
 	wait := measureTime
 	for range 5 {
-		if err := drivers.Wait(ctx, wait); err != nil {
+		if err := s.pause.Wait(ctx, wait); err != nil {
 			return err
 		}
 		var status [1]byte

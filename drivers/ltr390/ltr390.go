@@ -68,6 +68,7 @@ const faint = 5000
 
 type sensor struct {
 	dev   i2cbus.Dev
+	pause drivers.Waiter
 	known bool // its identity was read since the last error
 }
 
@@ -163,7 +164,7 @@ func (s *sensor) count(ctx context.Context, mode, gain, reg byte) (uint32, error
 func (s *sensor) await(ctx context.Context) error {
 	wait := measureTime
 	for range polls {
-		if err := drivers.Wait(ctx, wait); err != nil {
+		if err := s.pause.Wait(ctx, wait); err != nil {
 			return err
 		}
 		var b [1]byte

@@ -61,6 +61,7 @@ const (
 
 type sensor struct {
 	dev   i2cbus.Dev
+	pause drivers.Waiter
 	known bool // its identity was read since the last error
 }
 
@@ -130,7 +131,7 @@ func (s *sensor) measure(ctx context.Context) (float64, error) {
 func (s *sensor) await(ctx context.Context) error {
 	wait := measureTime
 	for range 5 {
-		if err := drivers.Wait(ctx, wait); err != nil {
+		if err := s.pause.Wait(ctx, wait); err != nil {
 			return err
 		}
 		wait = pollTime

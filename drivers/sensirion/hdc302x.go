@@ -57,11 +57,11 @@ func (s *sht3x) identify(ctx context.Context) error {
 func simulateHDC302x(host *sim.Host, s HDC302xSettings) {
 	p := newSHT3x()
 	rest := p.Answer
-	p.Answer = func(command []byte) ([]uint16, time.Duration, bool) {
+	p.Answer = func(command []byte, into []uint16) ([]uint16, time.Duration, bool) {
 		if len(command) == 2 && command[0] == hdc302xMaker>>8 && command[1] == hdc302xMaker&0xff {
-			return []uint16{hdc302xTexas}, time.Millisecond, true
+			return append(into, hdc302xTexas), time.Millisecond, true
 		}
-		return rest(command)
+		return rest(command, into)
 	}
 	s.Simulate(host, p)
 }

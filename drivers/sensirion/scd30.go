@@ -139,30 +139,30 @@ func newSCD30() *part {
 		}
 		return int(time.Since(since) / (time.Duration(flash[scd30Interval]) * time.Second))
 	}
-	return newPart(time.Second, func() { since, taken = time.Now().Add(time.Second), 0 }, func(code uint16, args []uint16) ([]uint16, time.Duration, bool) {
+	return newPart(time.Second, func() { since, taken = time.Now().Add(time.Second), 0 }, func(code uint16, args, into []uint16) ([]uint16, time.Duration, bool) {
 		const busy = 3 * time.Millisecond
 		switch setting, known := flash[code]; {
 		case known && len(args) == 0:
-			return []uint16{setting}, busy, true
+			return append(into, setting), busy, true
 		case known:
 			flash[code] = args[0]
 			return nil, busy, true
 		case code == scd30Firmware:
-			return []uint16{0x0342}, busy, true
+			return append(into, 0x0342), busy, true
 		case code == scd30Start && len(args) == 1:
 			measures, since, taken = true, time.Now(), 0
 			return nil, busy, true
 		case code == scd30Ready && count() > taken:
-			return []uint16{1}, busy, true
+			return append(into, 1), busy, true
 		case code == scd30Ready:
-			return []uint16{0}, busy, true
+			return append(into, 0), busy, true
 		case code == scd30Read:
 			taken = count()
 			ppm := carbonDioxide()
 			if taken <= scd30Unready {
 				ppm = 0
 			}
-			return floats(ppm, sim.AirTemperature(), sim.RelativeHumidity()), busy, true
+			return floats(into, ppm, sim.AirTemperature(), sim.RelativeHumidity()), busy, true
 		}
 		return nil, 0, false
 	})

@@ -131,22 +131,22 @@ func newSCD4x() *part {
 	p := newPart(30*time.Millisecond, func() {
 		measures = false
 		settings[scd4xAltitude], settings[scd4xSelfCal] = 0, 1
-	}, func(code uint16, args []uint16) ([]uint16, time.Duration, bool) {
+	}, func(code uint16, args, into []uint16) ([]uint16, time.Duration, bool) {
 		const busy = time.Millisecond
 		switch _, known := settings[code]; {
 		case code == scd4xStop:
 			measures = false
 			return nil, scd4xStopTime, true
 		case measures && code == scd4xReady && count() > taken:
-			return []uint16{0x8006}, busy, true
+			return append(into, 0x8006), busy, true
 		case measures && code == scd4xReady:
-			return []uint16{0x8000}, busy, true
+			return append(into, 0x8000), busy, true
 		case measures && code == scd4xRead && count() > taken:
 			taken = count()
-			return []uint16{uint16(carbonDioxide()), airTemperature(), relativeHumidity()}, busy, true
+			return append(into, uint16(carbonDioxide()), airTemperature(), relativeHumidity()), busy, true
 		case measures:
 		case code == scd4xSerial:
-			return []uint16{0xf896, 0x9f07, 0x3bbe}, busy, true
+			return append(into, 0xf896, 0x9f07, 0x3bbe), busy, true
 		case known && len(args) == 1:
 			settings[code] = args[0]
 			return nil, busy, true

@@ -17,7 +17,7 @@ func newSEN5x(model string) *part {
 	var since time.Time // when it began to measure
 	var taken int       // how many measurements were read or are over
 	count := func() int { return int(time.Since(since) / time.Second) }
-	p := newPart(sen5xStartTime, func() { measures = false }, func(code uint16, _ []uint16) ([]uint16, time.Duration, bool) {
+	p := newPart(sen5xStartTime, func() { measures = false }, func(code uint16, _, into []uint16) ([]uint16, time.Duration, bool) {
 		switch {
 		case code == particleReset:
 			measures = false
@@ -25,25 +25,24 @@ func newSEN5x(model string) *part {
 		case code == sen5xName:
 			var name [32]byte
 			copy(name[:], strings.ToUpper(model))
-			var words []uint16
 			for i := 0; i < len(name); i += 2 {
-				words = append(words, binary.BigEndian.Uint16(name[i:]))
+				into = append(into, binary.BigEndian.Uint16(name[i:]))
 			}
-			return words, sen5xNameTime, true
+			return into, sen5xNameTime, true
 		case code == particleStatus:
-			return []uint16{0, 0}, sen5xTime, true
+			return append(into, 0, 0), sen5xTime, true
 		case code == sen5xStart && !measures:
 			measures, since, taken = true, time.Now(), 0
 			return nil, sen5xStartTime, true
 		case code == particleReady && measures && count() > taken:
-			return []uint16{1}, sen5xTime, true
+			return append(into, 1), sen5xTime, true
 		case code == particleReady:
-			return []uint16{0}, sen5xTime, true
+			return append(into, 0), sen5xTime, true
 		case code == sen5xRead:
 			if measures {
 				taken = count()
 			}
-			return sen5xFrame(model, measures, since), sen5xTime, true
+			return sen5xFrame(into, model, measures, since), sen5xTime, true
 		}
 		return nil, 0, false
 	})
@@ -51,10 +50,10 @@ func newSEN5x(model string) *part {
 	return p
 }
 
-// sen5xFrame returns what a part of a model says. It needs ten seconds to say
+// sen5xFrame appends what a part of a model says. It needs ten seconds to say
 // something about NOx.
-func sen5xFrame(model string, measures bool, since time.Time) []uint16 {
-	w := []uint16{sen5xNoMass, sen5xNoMass, sen5xNoMass, sen5xNoMass, sen5xNone, sen5xNone, sen5xNone, sen5xNone}
+func sen5xFrame(into []uint16, model string, measures bool, since time.Time) []uint16 {
+	w := append(into, sen5xNoMass, sen5xNoMass, sen5xNoMass, sen5xNoMass, sen5xNone, sen5xNone, sen5xNone, sen5xNone)
 	if !measures {
 		return w
 	}

@@ -23,6 +23,7 @@ const longest = 20
 // A device is a part's place on a bus, and how to speak to it.
 type device struct {
 	i2cbus.Dev
+	drivers.Waiter
 	buf [3 * longest]byte
 }
 
@@ -36,7 +37,7 @@ func (d *device) tell(ctx context.Context, code uint16, wait time.Duration, args
 	if err := d.Write(ctx, w...); err != nil {
 		return err
 	}
-	return drivers.Wait(ctx, wait)
+	return d.Wait(ctx, wait)
 }
 
 // ask sends a command, waits and reads the words of the answer. The wait is
@@ -97,7 +98,7 @@ func (d *device) until(ctx context.Context, p poll) error {
 		if time.Since(start) >= p.patience {
 			return fmt.Errorf("%w: none in %v", drivers.ErrNotReady, p.patience)
 		}
-		if err := drivers.Wait(ctx, p.every); err != nil {
+		if err := d.Wait(ctx, p.every); err != nil {
 			return err
 		}
 	}

@@ -160,20 +160,20 @@ func simulateSGP41(host *sim.Host, s SGP4xSettings) { s.Simulate(host, newSGP4x(
 
 // newSGP4x returns the part with these features.
 func newSGP4x(features uint16) *part {
-	return newPart(time.Millisecond, func() {}, func(code uint16, args []uint16) ([]uint16, time.Duration, bool) {
+	return newPart(time.Millisecond, func() {}, func(code uint16, args, into []uint16) ([]uint16, time.Duration, bool) {
 		voc, nox := uint16(sim.Wave(30000, 800, 3*time.Hour)), uint16(sim.Wave(16000, 500, 5*time.Hour))
 		switch {
 		case code == sgp4xFeatures:
-			return []uint16{0x3200 | features}, time.Millisecond, true
+			return append(into, 0x3200|features), time.Millisecond, true
 		case code == sgp4xHeaterOff:
 			return nil, time.Millisecond, true
 		case len(args) != 2:
 		case code == sgp40Measure && features == sgp40Is:
-			return []uint16{voc}, 30 * time.Millisecond, true
+			return append(into, voc), 30 * time.Millisecond, true
 		case code == sgp41Condition && features == sgp41Is:
-			return []uint16{voc}, 50 * time.Millisecond, true
+			return append(into, voc), 50 * time.Millisecond, true
 		case code == sgp41Measure && features == sgp41Is:
-			return []uint16{voc, nox}, 50 * time.Millisecond, true
+			return append(into, voc, nox), 50 * time.Millisecond, true
 		}
 		return nil, 0, false
 	})

@@ -115,7 +115,7 @@ func simulateSHT3x(host *sim.Host, s SHT3xSettings) { s.Simulate(host, newSHT3x(
 // newSHT3x returns a part that another program left measuring and heating.
 func newSHT3x() *part {
 	var periodic, heats bool
-	p := newPart(time.Millisecond, func() { periodic, heats = false, false }, func(code uint16, _ []uint16) ([]uint16, time.Duration, bool) {
+	p := newPart(time.Millisecond, func() { periodic, heats = false, false }, func(code uint16, _, into []uint16) ([]uint16, time.Duration, bool) {
 		t, status := airTemperature(), uint16(0)
 		if heats {
 			t, status = t+2000, sht3xHeater // 5 °C
@@ -128,9 +128,9 @@ func newSHT3x() *part {
 			heats = false
 			return nil, time.Millisecond, true
 		case code == sht3xStatus:
-			return []uint16{status}, time.Millisecond, true
+			return append(into, status), time.Millisecond, true
 		case code == sht3xMeasure && !periodic:
-			return []uint16{t, relativeHumidity()}, 15 * time.Millisecond, true
+			return append(into, t, relativeHumidity()), 15 * time.Millisecond, true
 		}
 		return nil, 0, false
 	})

@@ -111,7 +111,7 @@ func simulateSHTC3(host *sim.Host, s SHTC3Settings) { s.Simulate(host, newSHTC3(
 
 func newSHTC3() *part {
 	var asleep bool
-	p := newPart(240*time.Microsecond, func() { asleep = false }, func(code uint16, _ []uint16) ([]uint16, time.Duration, bool) {
+	p := newPart(240*time.Microsecond, func() { asleep = false }, func(code uint16, _, into []uint16) ([]uint16, time.Duration, bool) {
 		switch {
 		case code == shtc3Wake:
 			asleep = false
@@ -121,9 +121,9 @@ func newSHTC3() *part {
 			asleep = true
 			return nil, 0, true
 		case code == shtc3ID:
-			return []uint16{0x0887}, 0, true
+			return append(into, 0x0887), 0, true
 		case code == shtc3Measure:
-			return []uint16{airTemperature(), relativeHumidity()}, 12100 * time.Microsecond, true
+			return append(into, airTemperature(), relativeHumidity()), 12100 * time.Microsecond, true
 		}
 		return nil, 0, false
 	})

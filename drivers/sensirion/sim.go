@@ -19,9 +19,9 @@ type part struct {
 
 // newPart returns a part that was switched on long ago. answer is called with
 // the command and its arguments; powerOn makes the part forget.
-func newPart(boot time.Duration, powerOn func(), answer func(code uint16, args []uint16) ([]uint16, time.Duration, bool)) *part {
+func newPart(boot time.Duration, powerOn func(), answer func(code uint16, args, into []uint16) ([]uint16, time.Duration, bool)) *part {
 	powerOn()
-	return &part{boot: boot, powerOn: powerOn, Commands: sim.Commands{Answer: func(w []byte) ([]uint16, time.Duration, bool) {
+	return &part{boot: boot, powerOn: powerOn, Commands: sim.Commands{Answer: func(w []byte, into []uint16) ([]uint16, time.Duration, bool) {
 		if len(w)%3 != 2 {
 			return nil, 0, false
 		}
@@ -29,7 +29,7 @@ func newPart(boot time.Duration, powerOn func(), answer func(code uint16, args [
 		if decode(w[2:], args) != nil {
 			return nil, 0, false
 		}
-		return answer(binary.BigEndian.Uint16(w), args)
+		return answer(binary.BigEndian.Uint16(w), args, into)
 	}}}
 }
 
@@ -63,9 +63,8 @@ func carbonDioxide() float64 { return sim.Wave(440, 30, 24*time.Hour) }
 // particles is the PM2.5 of the simulated air, in µg/m³.
 func particles() float64 { return sim.Wave(12, 5, 24*time.Hour) }
 
-// floats returns the words that hold the numbers.
-func floats(values ...float64) []uint16 {
-	var words []uint16
+// floats appends the words that hold the numbers.
+func floats(words []uint16, values ...float64) []uint16 {
 	for _, v := range values {
 		bits := math.Float32bits(float32(v))
 		words = append(words, uint16(bits>>16), uint16(bits))

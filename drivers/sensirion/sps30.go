@@ -183,31 +183,31 @@ func newSPS30() *part {
 	var since time.Time // when it began to measure
 	var taken int       // how many measurements were read or are over
 	count := func() int { return int(time.Since(since) / time.Second) }
-	p := newPart(50*time.Millisecond, func() { measures = false }, func(code uint16, args []uint16) ([]uint16, time.Duration, bool) {
+	p := newPart(50*time.Millisecond, func() { measures = false }, func(code uint16, args, into []uint16) ([]uint16, time.Duration, bool) {
 		const busy = 5 * time.Millisecond
 		switch {
 		case code == particleReset:
 			measures = false
 			return nil, sps30ResetTime, true
 		case code == sps30Type:
-			return sps30Product[:], busy, true
+			return append(into, sps30Product[:]...), busy, true
 		case code == sps30Version:
-			return []uint16{0x0203}, busy, true
+			return append(into, 0x0203), busy, true
 		case code == particleStatus:
-			return []uint16{0, 0}, busy, true
+			return append(into, 0, 0), busy, true
 		case code == sps30Start && !measures && len(args) == 1 && args[0] == sps30Floats:
 			measures, since, taken = true, time.Now(), 0
 			return nil, sps30StartTime, true
 		case code == particleReady && measures && count() > taken:
-			return []uint16{1}, busy, true
+			return append(into, 1), busy, true
 		case code == particleReady:
-			return []uint16{0}, busy, true
+			return append(into, 0), busy, true
 		case code == sps30Read && measures:
 			taken = count()
 			pm := particles()
-			return floats(0.9*pm, pm, 1.1*pm, 1.15*pm, 6*pm, 7*pm, 7.1*pm, 7.12*pm, 7.13*pm, 0.55), busy, true
+			return floats(into, 0.9*pm, pm, 1.1*pm, 1.15*pm, 6*pm, 7*pm, 7.1*pm, 7.12*pm, 7.13*pm, 0.55), busy, true
 		case code == sps30Read:
-			return make([]uint16, 20), busy, true
+			return append(into, make([]uint16, 20)...), busy, true
 		}
 		return nil, 0, false
 	})

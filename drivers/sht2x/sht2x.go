@@ -58,6 +58,7 @@ const (
 
 type sensor struct {
 	dev   i2cbus.Dev
+	pause drivers.Waiter
 	ready bool // reset since the last error
 }
 
@@ -87,7 +88,7 @@ func (s *sensor) measure(ctx context.Context) (temperature, humidity float64, er
 		if err := s.dev.Write(ctx, cmdReset); err != nil {
 			return 0, 0, fmt.Errorf("reset: %w", err)
 		}
-		if err := drivers.Wait(ctx, resetTime); err != nil {
+		if err := s.pause.Wait(ctx, resetTime); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -113,7 +114,7 @@ func (s *sensor) ask(ctx context.Context, cmd byte, wait time.Duration) (b [3]by
 	if err := s.dev.Write(ctx, cmd); err != nil {
 		return b, err
 	}
-	if err := drivers.Wait(ctx, wait); err != nil {
+	if err := s.pause.Wait(ctx, wait); err != nil {
 		return b, err
 	}
 	return b, s.dev.Read(ctx, b[:])

@@ -101,14 +101,14 @@ func (s *sensor) ask(ctx context.Context, cmd byte, wait time.Duration) (first, 
 
 // simulate puts a part on the bus that feels the simulated air.
 func simulate(host *sim.Host, s Settings) {
-	s.Simulate(host, &sim.Commands{Answer: func(w []byte) ([]uint16, time.Duration, bool) {
+	s.Simulate(host, &sim.Commands{Answer: func(w []byte, into []uint16) ([]uint16, time.Duration, bool) {
 		switch w[0] {
 		case cmdSerial:
-			return []uint16{0x1234, 0x5678}, time.Millisecond, true
+			return append(into, 0x1234, 0x5678), time.Millisecond, true
 		case cmdMeasure:
 			t := (sim.AirTemperature() + 45) / 175 * math.MaxUint16
 			rh := (sim.RelativeHumidity() + 6) / 125 * math.MaxUint16
-			return []uint16{uint16(t), uint16(rh)}, 8300 * time.Microsecond, true
+			return append(into, uint16(t), uint16(rh)), 8300 * time.Microsecond, true
 		}
 		return nil, 0, false
 	}})

@@ -57,9 +57,9 @@ func (on parts) behind(channels []i2cbus.Channel) parts {
 	return on
 }
 
-// at returns the parts that hear an address: more than one, where channels are
+// at appends the parts that hear an address: more than one, where channels are
 // on that should not.
-func (on parts) at(addr uint16) (all []Part) {
+func (on parts) at(addr uint16, all []Part) []Part {
 	if p, ok := on[addr]; ok {
 		all = append(all, p)
 	}
@@ -67,7 +67,7 @@ func (on parts) at(addr uint16) (all []Part) {
 		m, ok := p.(*Mux)
 		for i := range 8 {
 			if ok && m.mask>>i&1 != 0 {
-				all = append(all, m.channels[i].at(addr)...)
+				all = m.channels[i].at(addr, all)
 			}
 		}
 	}
@@ -77,7 +77,8 @@ func (on parts) at(addr uint16) (all []Part) {
 // transact is a transaction with all parts that hear it. A bit is low if one of
 // them pulls it low.
 func (on parts) transact(addr uint16, w, r []byte) error {
-	heard := on.at(addr)
+	var room [4]Part
+	heard := on.at(addr, room[:0])
 	if len(heard) == 0 {
 		return NoAck
 	}

@@ -89,12 +89,13 @@ func (r *Registers) Reset() {
 // a checksum each, as those of Sensirion do. It does not acknowledge while it
 // is busy with a command, nor a read without an answer.
 type Commands struct {
-	// Answer returns the words of the answer to a command, how long the part is
-	// busy with it, and whether it knows it.
-	Answer func(command []byte) (words []uint16, busy time.Duration, ok bool)
+	// Answer appends the words of the answer to a command to into, and returns
+	// them, how long the part is busy with it, and whether it knows it.
+	Answer func(command []byte, into []uint16) (words []uint16, busy time.Duration, ok bool)
 
 	ready time.Time
-	out   []byte
+	words [32]uint16
+	out   []byte // what a read gets; none if it is empty
 }
 
 // Write implements Part.
@@ -102,8 +103,8 @@ func (c *Commands) Write(w []byte) error {
 	if time.Now().Before(c.ready) {
 		return NoAck
 	}
-	c.out = nil
-	words, busy, ok := c.Answer(w)
+	c.out = c.out[:0]
+	words, busy, ok := c.Answer(w, c.words[:0])
 	if !ok {
 		return NoAck
 	}
@@ -117,18 +118,18 @@ func (c *Commands) Write(w []byte) error {
 
 // Read implements Part.
 func (c *Commands) Read(r []byte) error {
-	if time.Now().Before(c.ready) || c.out == nil {
+	if time.Now().Before(c.ready) || len(c.out) == 0 {
 		return NoAck
 	}
 	for i := copy(r, c.out); i < len(r); i++ {
 		r[i] = 0xff // nobody drives the line
 	}
-	c.out = nil
+	c.out = c.out[:0]
 	return nil
 }
 
 // Reset implements Part.
-func (c *Commands) Reset() { c.ready, c.out = time.Time{}, nil }
+func (c *Commands) Reset() { c.ready, c.out = time.Time{}, c.out[:0] }
 
 // CRC8 is the checksum of Sensirion's parts: polynomial 0x31, start 0xff.
 func CRC8(b []byte) byte {

@@ -74,7 +74,7 @@ func TestWords(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &Commands{Answer: func(w []byte) ([]uint16, time.Duration, bool) {
+		c := &Commands{Answer: func(w []byte, _ []uint16) ([]uint16, time.Duration, bool) {
 			return []uint16{0xbeef}, time.Millisecond, w[0] == 1
 		}}
 		r := make([]byte, 4)

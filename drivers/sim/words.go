@@ -1,6 +1,9 @@
 package sim
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Words is a part made of 256 registers of two bytes with a pointer that stays
 // where it is put: many parts of Texas Instruments, Microchip and Vishay.
@@ -23,11 +26,12 @@ func NewWords(w *Words) *Words {
 	return w
 }
 
-func (w *Words) order() binary.ByteOrder {
+// swap turns a word into what is big-endian on the wire, and back.
+func (w *Words) swap(v uint16) uint16 {
 	if w.LittleEndian {
-		return binary.LittleEndian
+		return bits.ReverseBytes16(v)
 	}
-	return binary.BigEndian
+	return v
 }
 
 // Write implements Part. A register written with one byte has it as its first.
@@ -41,7 +45,7 @@ func (w *Words) Write(b []byte) error {
 	}
 	var data [2]byte
 	copy(data[:], b[1:])
-	v := w.order().Uint16(data[:])
+	v := w.swap(binary.BigEndian.Uint16(data[:]))
 	if w.OnWrite != nil {
 		w.OnWrite(w, w.pointer, v)
 		return nil
@@ -66,7 +70,7 @@ func (w *Words) Read(b []byte) error {
 			}
 		}
 		var data [2]byte
-		w.order().PutUint16(data[:], w.R[reg])
+		binary.BigEndian.PutUint16(data[:], w.swap(w.R[reg]))
 		copy(b[at:], data[:])
 		if w.AfterRead != nil {
 			w.AfterRead(w, reg)

@@ -94,6 +94,7 @@ func (c scale) decode(word uint16, luxPerCount float64) (float64, error) {
 
 type sensor struct {
 	dev         i2cbus.Dev
+	pause       drivers.Waiter
 	luxPerCount float64
 	known       bool // its identity was read since the last error
 }
@@ -154,7 +155,7 @@ func (s *sensor) count(ctx context.Context, c scale) (uint16, error) {
 	}
 	// Until the first integration ends the register is of before. The part's
 	// clock may be slow.
-	if err := drivers.Wait(ctx, startTime+c.integration*5/2); err != nil {
+	if err := s.pause.Wait(ctx, startTime+c.integration*5/2); err != nil {
 		return 0, err
 	}
 	word, err := s.read(ctx, regLight)
