@@ -250,3 +250,29 @@ func TestSettings(t *testing.T) {
 		assert.Equalf(t, ok, err == nil, "%#x: %v", address, err)
 	}
 }
+
+func FuzzConvert(f *testing.F) {
+	f.Add(image[:], []byte("\xfe\x2f\xee\x02\x69\xa6"))
+	f.Fuzz(func(t *testing.T, image, data []byte) {
+		if len(image) != 18 || len(data) != 6 {
+			return
+		}
+		c, err := parse([18]byte(image))
+		if err != nil {
+			return
+		}
+		if temperature, pressure, err := c.convert([6]byte(data)); err == nil {
+			assert.True(t, -40 <= temperature && temperature <= 85, temperature)
+			assert.True(t, 300 <= pressure && pressure <= 1200, pressure)
+		}
+	})
+}
+
+func BenchmarkConvert(b *testing.B) {
+	c, err := parse(image)
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _, _ = c.convert([6]byte([]byte("\xfe\x2f\xee\x02\x69\xa6")))
+	}
+}

@@ -131,12 +131,17 @@ func (s *sensor) measure(ctx context.Context) (float64, error) {
 			return 0, fmt.Errorf("%w: configuration % x, was % x", drivers.ErrBrownOut, config, s.config)
 		}
 	}
+	return s.decode(b)
+}
+
+// decode returns the temperature in °C, or says that the part has none.
+func (p part) decode(b [2]byte) (float64, error) {
 	word := binary.BigEndian.Uint16(b[:])
-	rest := 16 - s.bits
-	if s.zeros && word&(1<<rest-1) != 0 {
+	rest := 16 - p.bits
+	if p.zeros && word&(1<<rest-1) != 0 {
 		return 0, fmt.Errorf("%w: % x; is it another part?", drivers.ErrNoReading, b)
 	}
-	v := float64(int16(word)>>rest) * 256 / float64(int(1)<<s.bits)
+	v := float64(int16(word)>>rest) * 256 / float64(int(1)<<p.bits)
 	if err := drivers.Within(v, -55, 127.9375); err != nil {
 		return 0, fmt.Errorf("temperature % x: %w", b, err)
 	}

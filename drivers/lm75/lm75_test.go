@@ -216,3 +216,24 @@ func TestSettings(t *testing.T) {
 		assert.Equal(t, want, Settings{Part: name}.Observes()[0].Resolution, name)
 	}
 }
+
+func FuzzDecode(f *testing.F) {
+	f.Add(uint16(0x1900))
+	f.Add(uint16(0x8000))
+	f.Add(uint16(0xffff))
+	f.Fuzz(func(t *testing.T, word uint16) {
+		for name, p := range parts {
+			if v, err := p.decode([2]byte{byte(word >> 8), byte(word)}); err == nil {
+				assert.True(t, -55 <= v && v < 128, "%s: %v", name, v)
+			}
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	b.ReportAllocs()
+	p := parts["lm75"]
+	for b.Loop() {
+		_, _ = p.decode([2]byte{0x19, 0x00})
+	}
+}

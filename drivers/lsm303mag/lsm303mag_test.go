@@ -154,3 +154,25 @@ func TestSettings(t *testing.T) {
 		assert.Equalf(t, ok, err == nil, "%#x: %v", address, err)
 	}
 }
+
+func FuzzConvert(f *testing.F) {
+	f.Add([]byte{0x00, 0x10, 0x01, 0x00, 0xff, 0x80})
+	f.Add([]byte{0xf0, 0x00, 0xf0, 0x00, 0xf0, 0x00})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) != 6 {
+			return
+		}
+		results, err := convert([6]byte(b))
+		assert.True(t, err != nil || len(results) == 3)
+		for _, r := range results {
+			assert.True(t, -230 < r.Value && r.Value < 230, "%s: %v", r.Property.Name, r.Value)
+		}
+	})
+}
+
+func BenchmarkConvert(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = convert([6]byte{0x00, 0x10, 0x01, 0x00, 0xff, 0x80})
+	}
+}

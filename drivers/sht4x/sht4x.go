@@ -93,6 +93,11 @@ func (s *sensor) ask(ctx context.Context, cmd byte, wait time.Duration) (first, 
 	if err := s.dev.Read(ctx, b[:]); err != nil {
 		return 0, 0, err
 	}
+	return decode(b)
+}
+
+// decode takes the two words out of an answer, both or none.
+func decode(b [6]byte) (first, second uint16, err error) {
 	if drivers.CRC8(b[0:2]) != b[2] || drivers.CRC8(b[3:5]) != b[5] {
 		return 0, 0, fmt.Errorf("%w in % x", drivers.ErrChecksum, b)
 	}

@@ -63,3 +63,27 @@ func TestSettings(t *testing.T) {
 		assert.Equalf(t, ok, err == nil, "%#x: %v", address, err)
 	}
 }
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte{0x66, 0x66, 0x93, 0x80, 0x00, 0xa2})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) != 6 {
+			return
+		}
+		first, second, err := decode([6]byte(b))
+		if drivers.CRC8(b[:2]) != b[2] || drivers.CRC8(b[3:5]) != b[5] {
+			assert.ErrorIs(t, err, drivers.ErrChecksum)
+			assert.Zero(t, first)
+			assert.Zero(t, second)
+			return
+		}
+		assert.NoError(t, err)
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _, _ = decode([6]byte{0x66, 0x66, 0x93, 0x80, 0x00, 0xa2})
+	}
+}

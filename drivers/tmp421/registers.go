@@ -74,6 +74,11 @@ func (s *sensor) temperature(ctx context.Context, reg byte) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return decode(high, low)
+}
+
+// decode returns the temperature in °C, or says that the channel has none.
+func decode(high, low byte) (float64, error) {
 	if low&powerLow != 0 {
 		return 0, fmt.Errorf("%w: %02x %02x", errPowerLow, high, low)
 	}

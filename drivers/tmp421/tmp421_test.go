@@ -195,3 +195,24 @@ func TestSettings(t *testing.T) {
 		assert.Equalf(t, ok, err == nil, "%#x: %v", address, err)
 	}
 }
+
+func FuzzDecode(f *testing.F) {
+	f.Add(byte(0x19), byte(0x80))
+	f.Add(byte(0x80), byte(0x03))
+	f.Fuzz(func(t *testing.T, high, low byte) {
+		v, err := decode(high, low)
+		if low&(powerLow|open1) != 0 {
+			assert.Error(t, err, "the part says that it is none")
+		}
+		if err == nil {
+			assert.True(t, -40 <= v && v <= 127, v)
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = decode(0x19, 0x80)
+	}
+}
