@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 	"github.com/lamppost-city/lamppost/drivers/sim"
 )
 
@@ -21,6 +22,11 @@ type Board struct {
 
 	// Open returns the board's buses, lines and files. It touches no hardware.
 	Open func() drivers.Host
+
+	// Wires returns the wires of an I2C bus that are on two lines, to free them
+	// when a part holds them. It is nil where they cannot be taken from the bus's
+	// controller and given back.
+	Wires func(scl, sda string) (i2cbus.Wires, error)
 }
 
 // Detect returns the first board that the computer is.

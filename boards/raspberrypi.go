@@ -2,10 +2,13 @@ package boards
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io/fs"
 	"strconv"
 
 	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 )
 
 // RaspberryPi is every model that has the 40-pin header or its lines.
@@ -22,6 +25,16 @@ var RaspberryPi = Board{
 			advice:     "; add dtparam=i2c_arm=on to config.txt and i2c-dev to /etc/modules, and start again",
 			lineName:   bcmName,
 		}
+	},
+	Wires: func(scl, sda string) (i2cbus.Wires, error) {
+		registers, err := mapRegisters(gpioMemory)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w; dtoverlay=i2c-gpio frees a bus by itself on any model", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return newBCMWires(registers, bcmName(scl), bcmName(sda))
 	},
 }
 

@@ -60,7 +60,7 @@ document() {
 	if [ -e "$1" ]; then install -D -m 0644 "$1" "$STAGE/doc/$2"; fi
 }
 document LICENSE copyright
-for example in lamppost.toml allow-list.conf clock.conf watchdog.conf; do
+for example in lamppost.toml allow-list.conf clock.conf gpiomem.conf watchdog.conf; do
 	document "boards/raspberrypi/$example" "examples/$example"
 done
 

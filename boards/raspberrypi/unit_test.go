@@ -50,6 +50,7 @@ func TestUnitScore(t *testing.T) {
 		{"as installed", nil, "15"},
 		{"with an allow list", []string{"allow-list.conf"}, "14"},
 		{"with another time daemon", []string{"clock.conf"}, "19"},
+		{"with buses to free", []string{"gpiomem.conf"}, "15"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -65,7 +66,7 @@ func TestUnitScore(t *testing.T) {
 }
 
 func TestUnitIsUnderstood(t *testing.T) {
-	unit := copyUnit(t, "allow-list.conf", "clock.conf")
+	unit := copyUnit(t, "allow-list.conf", "clock.conf", "gpiomem.conf")
 
 	output, err := analyze(t, "verify", unit)
 

@@ -17,9 +17,11 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/agent/clock"
 	"github.com/lamppost-city/lamppost/agent/control"
+	"github.com/lamppost-city/lamppost/boards"
 	"github.com/lamppost-city/lamppost/buffer"
 	"github.com/lamppost-city/lamppost/cmd/lamppost/config"
 	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 	"github.com/lamppost-city/lamppost/sync/uplink"
 )
 
@@ -59,6 +61,7 @@ func newGateway(cfg *config.Config, witness io.Writer, log *slog.Logger) (*gatew
 	if err := g.openBuffer(witness); err != nil {
 		return nil, errors.Join(err, g.lock.Close())
 	}
+	g.wires(board)
 	if g.socket, err = control.Listen(socketPath(cfg)); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
@@ -79,6 +82,31 @@ func newGateway(cfg *config.Config, witness io.Writer, log *slog.Logger) (*gatew
 		})
 	}
 	return g, nil
+}
+
+// wires tells the buses where their wires are. One that cannot be freed works as
+// well as any other: what is wrong is said, and the agent starts.
+func (g *gateway) wires(board boards.Board) {
+	if board.Simulated {
+		return // nothing holds its wires
+	}
+	for _, b := range g.cfg.Buses {
+		log := g.log.With("bus", b.Name)
+		if board.Wires == nil {
+			log.Warn("the bus cannot be freed when a part holds it: this board cannot give the wires back to the controller", "board", board.Name)
+			continue
+		}
+		bus, err := g.host.I2C(b.Name)
+		var wires i2cbus.Wires
+		if err == nil {
+			wires, err = board.Wires(b.SCL, b.SDA)
+		}
+		if err != nil {
+			log.Warn("the bus cannot be freed when a part holds it", "err", err)
+			continue
+		}
+		bus.RecoverBy(wires)
+	}
 }
 
 func (g *gateway) openBuffer(witness io.Writer) error {

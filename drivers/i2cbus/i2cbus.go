@@ -31,11 +31,12 @@ type Bus struct {
 
 // trunk is the bus that the controller drives, with all its branches.
 type trunk struct {
-	name string
-	bus  i2c.Bus
-	lock chan struct{} // full while a transaction is under way
-	left []Channel     // the way to a channel that may still be on; of whoever has the lock
-	mask [1]byte       // for a multiplexer; of whoever has the lock, too
+	name  string
+	bus   i2c.Bus
+	wires Wires         // nil if the bus cannot be freed
+	lock  chan struct{} // full while a transaction is under way
+	left  []Channel     // the way to a channel that may still be on; of whoever has the lock
+	mask  [1]byte       // for a multiplexer; of whoever has the lock, too
 
 	mu    sync.Mutex
 	rests rests
@@ -139,6 +140,9 @@ func (q *request) carry() {
 		err = t.through(b.channels, 0, q)
 	}
 	t.judge(part{b.name, q.addr}, err)
+	if Class(err) == Hung {
+		err = t.release(err)
+	}
 	q.done <- err // q is the caller's from here on
 	<-t.lock
 }

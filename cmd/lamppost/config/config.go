@@ -39,6 +39,7 @@ type Config struct {
 	Board   string // the name of one, or AutoBoard
 	Thing   agent.Thing
 	Buffer  Buffer
+	Buses   []Bus
 	Sensors []Sensor
 	Cities  []City
 }
@@ -147,6 +148,7 @@ func Parse(path string, data []byte, catalog Catalog) (*Config, error) {
 		Board  string
 		Thing  map[string]any
 		Buffer map[string]any
+		Bus    []map[string]any
 		Sensor []map[string]any
 		City   []map[string]any
 	}
@@ -158,6 +160,7 @@ func Parse(path string, data []byte, catalog Catalog) (*Config, error) {
 	}
 	c.thing(d, top.Thing)
 	c.buffer(d, top.Buffer)
+	c.buses(d, top.Bus, catalog)
 	c.sensors(d, top.Sensor, catalog)
 	c.cities(d, top.City, catalog)
 	return c, d.err()

@@ -11,9 +11,7 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/boards"
 	"github.com/lamppost-city/lamppost/drivers"
-	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
-	"github.com/lamppost-city/lamppost/drivers/serialair"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
 	"github.com/lamppost-city/lamppost/sync/senml"
 	"github.com/lamppost-city/lamppost/sync/uplink"
@@ -41,6 +39,11 @@ max_size = "64MB"
 min_free = 1000
 commit_every = "10s"
 durability = "strict"
+
+[[bus]]
+name = "1"
+scl = "GPIO3"
+sda = "GPIO2"
 
 [[sensor]]
 name = "roof-air"
@@ -125,6 +128,10 @@ func TestMistakes(t *testing.T) {
 		{`commit_every = "10s"`, `commit_every = 10`, `want a duration such as "30s"`},
 		{`commit_every = "10s"`, `commit_every = "2h"`, "want 100ms to 1h"},
 		{`durability = "strict"`, `durability = "high"`, "want default or strict"},
+		{`scl = "GPIO3"`, `scl = ""`, "scl: want the line of the wire"},
+		{`sda = "GPIO2"`, `sda = "GPIO3"`, `line "GPIO3" is that of bus "1"`},
+		{`name = "1"`, `name = "1/mux@70/3"`, "only the bus of the controller has wires"},
+		{`name = "1"`, `name = ""`, "a bus without a name"},
 		{`driver = "sht4x"`, `driver = "sht3x"`, `unknown driver "sht3x"; did you mean "sht4x"?`},
 		{`every = "30s"`, `every = "500ms"`, "want 1s or more"},
 		{`phase = "5s"`, `phase = "30s"`, "want less than every"},
@@ -234,61 +241,4 @@ func TestNotes(t *testing.T) {
 	assert.Empty(t, c.Notes(), "the place is coarse enough, and so is what is told of the meter")
 	_, err := Parse("x.toml", []byte(strings.Replace(fine, "location", "round_location = 10\nlocation", 1)+sensor), catalog)
 	assert.ErrorContains(t, err, "round_location = 10: want 0 to 9 decimals")
-}
-
-// Parts that would be on the wire together have different addresses.
-func TestBusesBehindMultiplexers(t *testing.T) {
-	sensors := func(buses ...string) string {
-		text := "board = \"sim\"\n[thing]\nid = \"lamp-042\"\n"
-		for i, bus := range buses {
-			text += fmt.Sprintf("[[sensor]]\nname = \"air-%d\"\ndriver = \"sht4x\"\nbus = %q\n", i, bus)
-		}
-		return text
-	}
-	for _, tt := range []struct {
-		buses []string
-		want  string
-	}{
-		{[]string{"1/mux@70/0", "1/mux@70/1", "1/mux@71/0", "2", "/dev/i2c-3/mux@70/0/mux@71/7"}, ""},
-		{[]string{"1/mux@70/0", "/dev/i2c-1/mux@70/0"}, `c:8: sensor "air-1": i2c bus "/dev/i2c-1/mux@70/0" address 0x44 is that of sensor "air-0"`},
-		{[]string{"", "1/mux@70/0"}, `sensor "air-0" on bus "" has it, too, and both would answer`},
-		{[]string{"1/mux@70/0/mux@71/0", "1/mux@70/0"}, "both would answer"},
-		{[]string{"1/mux@7/0"}, `c:7: sensor "air-0": bus "1/mux@7/0": want address 70 to 77 and channel 0 to 7`},
-		{[]string{"1/mux@70/8"}, "want address"},
-		{[]string{"1/mux@70"}, "want address"},
-		{[]string{"1/mux@70/0/mux@70/1"}, "two multiplexers at 0x70"},
-	} {
-		_, err := Parse("c", []byte(sensors(tt.buses...)), catalog)
-		if tt.want == "" {
-			assert.NoError(t, err)
-			continue
-		}
-		require.Error(t, err, "%v", tt.buses)
-		assert.Contains(t, err.Error(), tt.want)
-		assert.NotContains(t, err.Error(), "\n", "one mistake")
-	}
-	near := busPart{"a", "1", "1", nil, 0x70}
-	far := busPart{"b", "1/mux@70/0", "1", []i2cbus.Channel{{Mux: 0x70}}, 0x44}
-	assert.Contains(t, near.clash(far), "0x70 is that of a multiplexer")
-	assert.Contains(t, far.clash(near), "0x70 is that of a multiplexer")
-}
-
-func TestPortsAreNotShared(t *testing.T) {
-	const two = `board = "sim"
-[thing]
-id = "lamp-042"
-[[sensor]]
-name = "dust"
-driver = "sds011"
-port = "/dev/serial0"
-[[sensor]]
-name = "gas"
-driver = "mhz19"
-port = "%s"
-`
-	all := Catalog{Boards: catalog.Boards, Drivers: []drivers.Driver{serialair.SDS011, serialair.MHZ19}}
-	_, err := Parse("c", fmt.Appendf(nil, two, "/dev/ttyUSB0"), all)
-	assert.NoError(t, err)
-	_, err = Parse("c", fmt.Appendf(nil, two, "/dev/serial0"), all)
-	assert.EqualError(t, err, `c:11: sensor "gas": serial port "/dev/serial0" is that of sensor "dust"`)
 }

@@ -36,13 +36,18 @@ func (d *decoder) sharing(at place, settings any) {
 		if !ok || v.String() == "" {
 			continue
 		}
-		where := fmt.Sprintf("%s %q", what, v.String())
-		if other, ok := d.lined[where]; ok {
-			d.mistake(at.key(key), "%s is that of %s", where, other)
-			continue
-		}
-		d.lined[where] = at.name
+		d.single(at.key(key), what, v.String())
 	}
+}
+
+// single notes a line or a port, of which each has one user.
+func (d *decoder) single(at place, what, name string) {
+	where := fmt.Sprintf("%s %q", what, name)
+	if other, ok := d.lined[where]; ok {
+		d.mistake(at, "%s is that of %s", where, other)
+		return
+	}
+	d.lined[where] = at.name
 }
 
 func (d *decoder) sharedAddress(at place, bus string, address uint16) {
