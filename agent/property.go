@@ -75,6 +75,12 @@ var (
 	// VOCRaw and NOxRaw are the signals of a gas sensor that these are made of.
 	VOCRaw = Property{"vocRaw", "1", Measurement}
 	NOxRaw = Property{"noxRaw", "1", Measurement}
+	// VolatileOrganicCompounds are all of them together, in shares of the air's
+	// volume, as a gas sensor tells them by one that it was calibrated with.
+	VolatileOrganicCompounds = Property{"volatileOrganicCompounds", "[ppb]", Measurement}
+	// CarbonDioxideEquivalent is what a gas sensor that cannot smell carbon
+	// dioxide guesses from what people breathe out with it.
+	CarbonDioxideEquivalent = Property{"carbonDioxideEquivalent", "[ppm]", Measurement}
 	// GasResistance is that of a heated metal oxide. It falls as there is more
 	// in the air that burns; parts differ tenfold.
 	GasResistance = Property{"gasResistance", "Ohm", Measurement}

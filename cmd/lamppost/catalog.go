@@ -90,6 +90,7 @@ var catalog = config.Catalog{
 		opt3001.Driver,
 		pulse.Driver,
 		sensirion.HDC302x,
+		sensirion.SGP30,
 		sensirion.SGP40,
 		sensirion.SGP41,
 		sht2x.Driver,

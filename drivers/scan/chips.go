@@ -103,6 +103,9 @@ var commanded = []rule{
 	{chip: "Sensirion SCD4x", driver: "scd4x", sure: Certain, addresses: at(0x62), quiet: true, steps: []step{words([]byte{0x36, 0x82}, 2*ms, 3, nil)}},
 	// While it measures, it answers only whether there is a result.
 	{chip: "Sensirion SCD4x", driver: "scd4x", sure: Likely, addresses: at(0x62), quiet: true, steps: []step{words([]byte{0xe4, 0xb8}, 2*ms, 1, nil)}},
+	{chip: "Sensirion SGP30", driver: "sgp30", sure: Certain, addresses: at(0x58), quiet: true, steps: []step{
+		words([]byte{0x20, 0x2f}, 10*ms, 1, func(w []uint16) bool { return w[0]&0xf0f0 == 0x0020 }),
+	}},
 	{chip: "Sensirion SGP40", driver: "sgp40", sure: Certain, addresses: at(0x59), quiet: true, steps: []step{words([]byte{0x20, 0x2f}, 10*ms, 1, feature(0x020))}},
 	{chip: "Sensirion SGP41", driver: "sgp41", sure: Certain, addresses: at(0x59), quiet: true, steps: []step{words([]byte{0x20, 0x2f}, 10*ms, 1, feature(0x040))}},
 	{chip: "Sensirion SCD30", driver: "scd30", sure: Certain, addresses: at(0x61), eager: true, steps: []step{words([]byte{0xd1, 0x00}, 5*ms, 1, nil)}},
