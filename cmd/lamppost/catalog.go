@@ -75,6 +75,7 @@ var catalog = config.Catalog{
 		linuxchip.Hwmon,
 		linuxchip.IIO,
 		serialair.MHZ19,
+		serialair.PMSA003I,
 		serialair.PMSx003,
 		serialair.SDS011,
 		ina219.Driver,

@@ -77,6 +77,7 @@ var alike = []rule{
 	{chip: "real-time clock of the DS1307 family: dtoverlay=i2c-rtc,ds1307 sets the clock by it", driver: "ds1307", sure: Likely, addresses: at(0x68), steps: []step{registers(0x00, 7, isClock)}},
 	// The part tells its address, with the checksum of SMBus.
 	{chip: "Melexis MLX90614", driver: "mlx90614", sure: Certain, addresses: at(0x5a), steps: []step{registers(0x2e, 3, isMLX90614)}},
+	{chip: "Plantower PMSA003I", driver: "pmsa003i", sure: Certain, addresses: at(0x12), steps: []step{{read: 32, fits: isPMSA003I}}},
 	{chip: "Aosong AHT20", driver: "aht20", sure: Likely, addresses: at(0x38), steps: []step{{read: 7, fits: isAHT20}}},
 	// An expander of another kind would take a register's number as levels: it is not asked.
 	{chip: "Microchip MCP23017 or another port expander", driver: "mcp23017", sure: Possible, addresses: at(0x20, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27)},
@@ -170,6 +171,16 @@ func isMLX90614(b []byte) bool {
 		}
 	}
 	return b[0] == 0x5a && b[2] == crc
+}
+
+// isPMSA003I tells by the frame: its start, its length and the sum of its bytes
+// (Plantower PMSA003I manual, appendix I).
+func isPMSA003I(b []byte) bool {
+	var sum uint16
+	for _, x := range b[:30] {
+		sum += uint16(x)
+	}
+	return string(b[:4]) == "\x42\x4d\x00\x1c" && sum == uint16(b[30])<<8|uint16(b[31])
 }
 
 // isClock tells whether the bytes are a time as the DS1307 keeps it: BCD, with

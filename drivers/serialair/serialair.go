@@ -1,5 +1,6 @@
 // Package serialair drives sensors of air quality on a serial line: those of
-// particles by Plantower and Nova, and of carbon dioxide by Winsen.
+// particles by Plantower and Nova, and of carbon dioxide by Winsen. One by
+// Plantower sends the same frame over I2C.
 //
 // The port is open only while a reading is taken: what a part sent before is old.
 // Parts of particles are left in the mode they have after power-on, in which they

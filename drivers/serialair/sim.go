@@ -28,18 +28,21 @@ func (s stream) Sent(from, to time.Time) []byte {
 }
 
 func simulatePMSx003(host *sim.Host, s PMSx003Settings) {
-	host.AddSerial(s.Port.Port, stream(func() []byte {
-		b := []byte{0x42, 0x4d, 0, 28}
-		for _, share := range []float64{0.7, 1, 1.2, 0.7, 1, 1.2} {
-			b = binary.BigEndian.AppendUint16(b, uint16(share*particles()))
-		}
-		b = append(b, make([]byte, 14)...)
-		var sum uint16
-		for _, x := range b {
-			sum += uint16(x)
-		}
-		return binary.BigEndian.AppendUint16(b, sum)
-	}))
+	host.AddSerial(s.Port.Port, stream(func() []byte { return pmsWords(particles()) }))
+}
+
+// pmsWords is a frame of a part by Plantower, for a PM2.5.
+func pmsWords(pm25 float64) []byte {
+	b := append(make([]byte, 0, 32), 0x42, 0x4d, 0, 28)
+	for _, share := range []float64{0.7, 1, 1.2, 0.7, 1, 1.2, 180, 55, 8, 1, 0, 0} {
+		b = binary.BigEndian.AppendUint16(b, uint16(share*pm25))
+	}
+	b = append(b, 0x97, 0)
+	var sum uint16
+	for _, x := range b {
+		sum += uint16(x)
+	}
+	return binary.BigEndian.AppendUint16(b, sum)
 }
 
 func simulateSDS011(host *sim.Host, s SDS011Settings) {
