@@ -98,6 +98,7 @@ var catalog = config.Catalog{
 		sensirion.SCD30,
 		sensirion.SCD4x,
 		sensirion.SEN5x,
+		sensirion.SEN66,
 		sensirion.SHT3x,
 		sensirion.SHTC3,
 		sensirion.SPS30,

@@ -111,6 +111,7 @@ var commanded = []rule{
 	{chip: "Sensirion SGP41", driver: "sgp41", sure: Certain, addresses: at(0x59), quiet: true, steps: []step{words([]byte{0x20, 0x2f}, 10*ms, 1, feature(0x040))}},
 	{chip: "Sensirion SCD30", driver: "scd30", sure: Certain, addresses: at(0x61), eager: true, steps: []step{words([]byte{0xd1, 0x00}, 5*ms, 1, nil)}},
 	sen5x("sen50"), sen5x("sen54"), sen5x("sen55"),
+	{chip: "Sensirion SEN66", driver: "sen66", sure: Certain, addresses: at(0x6b), quiet: true, steps: []step{words([]byte{0xd0, 0x14}, 50*ms, 16, named("SEN66"))}},
 	{chip: "Sensirion SPS30", driver: "sps30", sure: Certain, addresses: at(0x69), eager: true, steps: []step{words([]byte{0xd0, 0x02}, 5*ms, 4, is(0x3030, 0x3038, 0x3030, 0x3030))}},
 }
 
@@ -122,11 +123,15 @@ var tmp421 = at(0x1c, 0x1d, 0x1e, 0x1f, 0x2a, 0x4c, 0x4d, 0x4e, 0x4f)
 func sen5x(model string) rule {
 	name := strings.ToUpper(model)
 	return rule{chip: "Sensirion " + name, driver: "sen5x", settings: "model = \"" + model + "\"\n", sure: Certain, addresses: at(0x69), eager: true, steps: []step{
-		words([]byte{0xd0, 0x14}, 50*ms, 16, func(w []uint16) bool {
-			text := []byte{byte(w[0] >> 8), byte(w[0]), byte(w[1] >> 8), byte(w[1]), byte(w[2] >> 8)}
-			return string(text) == name
-		}),
+		words([]byte{0xd0, 0x14}, 50*ms, 16, named(name)),
 	}}
+}
+
+// named says that the words begin with a name of five letters.
+func named(name string) func([]uint16) bool {
+	return func(w []uint16) bool {
+		return string([]byte{byte(w[0] >> 8), byte(w[0]), byte(w[1] >> 8), byte(w[1]), byte(w[2] >> 8)}) == name
+	}
 }
 
 func at(addresses ...uint16) []uint16  { return addresses }

@@ -57,12 +57,18 @@ func (d *device) particleQuality(ctx context.Context, started time.Time, wait ti
 	if !hasStatus {
 		return q, nil
 	}
-	var w [2]uint16
-	if err := d.ask(ctx, particleStatus, wait, w[:]); err != nil {
-		return q, fmt.Errorf("read status: %w", err)
-	}
-	if (uint32(w[0])<<16|uint32(w[1]))&particleFaults != 0 {
+	status, err := d.status(ctx, wait)
+	if status&particleFaults != 0 {
 		q |= agent.Degraded
 	}
-	return q, nil
+	return q, err
+}
+
+// status returns what the part says of itself.
+func (d *device) status(ctx context.Context, wait time.Duration) (uint32, error) {
+	var w [2]uint16
+	if err := d.ask(ctx, particleStatus, wait, w[:]); err != nil {
+		return 0, fmt.Errorf("read status: %w", err)
+	}
+	return uint32(w[0])<<16 | uint32(w[1]), nil
 }

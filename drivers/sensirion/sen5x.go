@@ -85,13 +85,14 @@ var sen5xPoll = poll{particleReady, sen5xTime, 1, 200 * time.Millisecond, 3 * ti
 type sen5x struct {
 	device
 	model   string
+	fields  int  // how many of sen5xFields it fills
 	ready   bool // initialised since the last error
 	started time.Time
 }
 
 func openSEN5x(host drivers.Host, s SEN5xSettings) (agent.Sensor, error) {
 	dev, err := s.I2C.Open(host)
-	return &sen5x{device: device{Dev: dev}, model: s.Model}, err
+	return &sen5x{device: device{Dev: dev}, model: s.Model, fields: sen5xModels[s.Model]}, err
 }
 
 // Observe implements agent.Sensor. It returns what there is also when a value
@@ -108,13 +109,13 @@ func (s *sen5x) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 	q, err := s.measure(ctx, w[:])
 	var results []agent.Result
 	if err == nil {
-		results, err = particleMasses(w, q)
+		results, err = particleMasses(w[:], q)
 	}
 	if err != nil {
 		s.ready = false
 		return into, fmt.Errorf("measure: %w", err)
 	}
-	results, err = s.climate(w, results)
+	results, err = s.climate(w[:], results)
 	return append(into, results...), err
 }
 
@@ -128,17 +129,25 @@ func (s *sen5x) initialise(ctx context.Context) error {
 	if err := s.tell(ctx, particleReset, sen5xResetTime); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
-	var w [16]uint16
-	if err := s.ask(ctx, sen5xName, sen5xNameTime, w[:]); err != nil {
-		return fmt.Errorf("read name: %w", err)
-	}
-	if name := text(w[:]); name != strings.ToUpper(s.model) {
-		return fmt.Errorf("%w: the part is named %q and model = %q", drivers.ErrIdentity, name, s.model)
+	if err := s.isNamed(ctx, strings.ToUpper(s.model)); err != nil {
+		return err
 	}
 	if err := s.tell(ctx, sen5xStart, sen5xStartTime); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
 	s.started = time.Now()
+	return nil
+}
+
+// isNamed makes sure of the part.
+func (d *device) isNamed(ctx context.Context, want string) error {
+	var w [16]uint16
+	if err := d.ask(ctx, sen5xName, sen5xNameTime, w[:]); err != nil {
+		return fmt.Errorf("read name: %w", err)
+	}
+	if name := text(w[:]); name != want {
+		return fmt.Errorf("%w: the part is named %q, want %q", drivers.ErrIdentity, name, want)
+	}
 	return nil
 }
 
@@ -155,8 +164,8 @@ func (s *sen5x) measure(ctx context.Context, w []uint16) (agent.Quality, error) 
 
 // particleMasses returns the masses, all or none: without any the part does not
 // measure.
-func particleMasses(w [8]uint16, q agent.Quality) ([]agent.Result, error) {
-	var results []agent.Result
+func particleMasses(w []uint16, q agent.Quality) ([]agent.Result, error) {
+	results := make([]agent.Result, 0, len(w)) // what follows is appended
 	for i, p := range mass {
 		if w[i] == sen5xNoMass {
 			return nil, fmt.Errorf("%s: %w", p.Name, drivers.ErrNoReading)
@@ -172,9 +181,9 @@ func particleMasses(w [8]uint16, q agent.Quality) ([]agent.Result, error) {
 
 // climate appends what follows the masses, and tells what is missing. NOx is
 // for the first seconds, which is nobody's fault.
-func (s *sen5x) climate(w [8]uint16, results []agent.Result) ([]agent.Result, error) {
+func (s *sen5x) climate(w []uint16, results []agent.Result) ([]agent.Result, error) {
 	var missing error
-	for i, f := range sen5xFields[:sen5xModels[s.model]] {
+	for i, f := range sen5xFields[:s.fields] {
 		v := int16(w[len(mass)+i])
 		if v == sen5xNone {
 			if f.Property != agent.NOxIndex || time.Since(s.started) > sen5xNoNOx {

@@ -9,19 +9,26 @@ import (
 )
 
 // simulateSEN5x puts a part on the bus that feels the simulated air.
-func simulateSEN5x(host *sim.Host, s SEN5xSettings) { s.Simulate(host, newSEN5x(s.Model)) }
+func simulateSEN5x(host *sim.Host, s SEN5xSettings) {
+	s.Simulate(host, newNode(s.Model, sen5xRead, sen5xResetTime, time.Now()))
+}
 
-// newSEN5x returns a part that another program left measuring.
-func newSEN5x(model string) *part {
+// simulateSEN66 puts a part on the bus that has measured for long.
+func simulateSEN66(host *sim.Host, s SEN66Settings) {
+	s.Simulate(host, newNode("sen66", sen66Read, sen66ResetTime, time.Now().Add(-time.Hour)))
+}
+
+// newNode returns a part that another program left measuring.
+func newNode(model string, read uint16, reset time.Duration, since time.Time) *part {
 	var measures bool
-	var since time.Time // when it began to measure
-	var taken int       // how many measurements were read or are over
+	began := since
+	var taken int // how many measurements were read or are over
 	count := func() int { return int(time.Since(since) / time.Second) }
-	p := newPart(sen5xStartTime, func() { measures = false }, func(code uint16, _, into []uint16) ([]uint16, time.Duration, bool) {
+	p := newPart(sen5xStartTime, func() { measures = false }, func(code uint16, args, into []uint16) ([]uint16, time.Duration, bool) {
 		switch {
 		case code == particleReset:
 			measures = false
-			return nil, sen5xResetTime, true
+			return nil, reset, true
 		case code == sen5xName:
 			var name [32]byte
 			copy(name[:], strings.ToUpper(model))
@@ -38,15 +45,17 @@ func newSEN5x(model string) *part {
 			return append(into, 1), sen5xTime, true
 		case code == particleReady:
 			return append(into, 0), sen5xTime, true
-		case code == sen5xRead:
+		case code == read:
 			if measures {
 				taken = count()
 			}
 			return sen5xFrame(into, model, measures, since), sen5xTime, true
+		case code == sen66Pressure && len(args) == 1 && model == "sen66":
+			return nil, sen5xTime, true
 		}
 		return nil, 0, false
 	})
-	measures, since = true, time.Now()
+	measures, since = true, began
 	return p
 }
 
@@ -54,13 +63,22 @@ func newSEN5x(model string) *part {
 // something about NOx.
 func sen5xFrame(into []uint16, model string, measures bool, since time.Time) []uint16 {
 	w := append(into, sen5xNoMass, sen5xNoMass, sen5xNoMass, sen5xNoMass, sen5xNone, sen5xNone, sen5xNone, sen5xNone)
+	if model == "sen66" {
+		w = append(w, sen66NoCO2)
+	}
 	if !measures {
 		return w
 	}
 	for i, share := range []float64{9, 10, 11, 11.5} { // tenths, in tenths of µg/m³
 		w[i] = uint16(share * particles())
 	}
-	filled := sen5xModels[model]
+	filled, ok := sen5xModels[model]
+	if !ok {
+		filled = len(sen5xFields)
+		if time.Since(since) >= 6*time.Second {
+			w[8] = uint16(carbonDioxide())
+		}
+	}
 	if filled == len(sen5xFields) && time.Since(since) < 10*time.Second {
 		filled--
 	}
