@@ -81,6 +81,8 @@ var (
 	// CarbonDioxideEquivalent is what a gas sensor that cannot smell carbon
 	// dioxide guesses from what people breathe out with it.
 	CarbonDioxideEquivalent = Property{"carbonDioxideEquivalent", "[ppm]", Measurement}
+	// Formaldehyde is the share of the air's volume.
+	Formaldehyde = Property{"formaldehyde", "[ppb]", Measurement}
 	// GasResistance is that of a heated metal oxide. It falls as there is more
 	// in the air that burns; parts differ tenfold.
 	GasResistance = Property{"gasResistance", "Ohm", Measurement}

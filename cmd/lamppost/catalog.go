@@ -99,6 +99,7 @@ var catalog = config.Catalog{
 		sensirion.SCD4x,
 		sensirion.SEN5x,
 		sensirion.SEN66,
+		sensirion.SFA30,
 		sensirion.SHT3x,
 		sensirion.SHTC3,
 		sensirion.SPS30,

@@ -109,6 +109,9 @@ var commanded = []rule{
 	}},
 	{chip: "Sensirion SGP40", driver: "sgp40", sure: Certain, addresses: at(0x59), quiet: true, steps: []step{words([]byte{0x20, 0x2f}, 10*ms, 1, feature(0x020))}},
 	{chip: "Sensirion SGP41", driver: "sgp41", sure: Certain, addresses: at(0x59), quiet: true, steps: []step{words([]byte{0x20, 0x2f}, 10*ms, 1, feature(0x040))}},
+	{chip: "Sensirion SFA30", driver: "sfa30", sure: Certain, addresses: at(0x5d), quiet: true, steps: []step{words([]byte{0xd0, 0x60}, 5*ms, 16, nil)}},
+	// While it measures, it answers what it has measured.
+	{chip: "Sensirion SFA30", driver: "sfa30", sure: Likely, addresses: at(0x5d), quiet: true, steps: []step{words([]byte{0x03, 0x27}, 5*ms, 3, nil)}},
 	{chip: "Sensirion SCD30", driver: "scd30", sure: Certain, addresses: at(0x61), eager: true, steps: []step{words([]byte{0xd1, 0x00}, 5*ms, 1, nil)}},
 	sen5x("sen50"), sen5x("sen54"), sen5x("sen55"),
 	{chip: "Sensirion SEN66", driver: "sen66", sure: Certain, addresses: at(0x6b), quiet: true, steps: []step{words([]byte{0xd0, 0x14}, 50*ms, 16, named("SEN66"))}},

@@ -39,6 +39,7 @@ var byName = index(
 	term(agent.NOxRaw, "Signal of a NOx sensor", qudt+"Dimensionless", "airPollution"),
 	term(agent.VolatileOrganicCompounds, "Volatile organic compounds", qudt+"DimensionlessRatio", "airPollution").in(AirQualityObserved, "volatileOrganicCompoundsTotal"),
 	term(agent.CarbonDioxideEquivalent, "Carbon dioxide equivalent of a gas sensor", qudt+"DimensionlessRatio", "airPollution"),
+	term(agent.Formaldehyde, "Formaldehyde", cf+"mole_fraction_of_formaldehyde_in_air", "airPollution"),
 	term(agent.GasResistance, "Resistance of a gas sensor", qudt+"Resistance", "airPollution"),
 	term(agent.Open, "Open", qudt+"Dimensionless", "gateOpening"),
 	term(agent.InputA0, "Input A0", qudt+"Dimensionless", ""),
