@@ -83,6 +83,15 @@ var (
 	CarbonDioxideEquivalent = Property{"carbonDioxideEquivalent", "[ppm]", Measurement}
 	// Formaldehyde is the share of the air's volume.
 	Formaldehyde = Property{"formaldehyde", "[ppb]", Measurement}
+	// LAeq is the equivalent sound level over the span of the result with the
+	// A weighting, the mean of its energy; LAmax and LAmin are the highest and the
+	// lowest level of a second in it. LCeq to LCmin have the C weighting.
+	LAeq  = Property{"laeq", "dB", Measurement}
+	LAmax = Property{"lamax", "dB", Measurement}
+	LAmin = Property{"lamin", "dB", Measurement}
+	LCeq  = Property{"lceq", "dB", Measurement}
+	LCmax = Property{"lcmax", "dB", Measurement}
+	LCmin = Property{"lcmin", "dB", Measurement}
 	// GasResistance is that of a heated metal oxide. It falls as there is more
 	// in the air that burns; parts differ tenfold.
 	GasResistance = Property{"gasResistance", "Ohm", Measurement}

@@ -29,6 +29,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/drivers/mlx90614"
 	"github.com/lamppost-city/lamppost/drivers/opt3001"
+	"github.com/lamppost-city/lamppost/drivers/pcbadbm"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
 	"github.com/lamppost-city/lamppost/drivers/sensirion"
 	"github.com/lamppost-city/lamppost/drivers/serialair"
@@ -89,6 +90,7 @@ var catalog = config.Catalog{
 		mcp9808.Driver,
 		mlx90614.Driver,
 		opt3001.Driver,
+		pcbadbm.Driver,
 		pulse.Driver,
 		sensirion.HDC302x,
 		sensirion.SGP30,

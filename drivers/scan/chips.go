@@ -69,6 +69,8 @@ var alike = []rule{
 		addresses: span(0x48, 0x4f), steps: []step{word(0x02, 0xff80, 0x4b00), word(0x03, 0xff80, 0x5000), registers(0x01, 1, masked(0x80, 0))},
 	},
 	{chip: "TI ADS1115 or ADS1015", driver: "ads1115", sure: Likely, addresses: span(0x48, 0x4b), steps: []step{word(0x01, 0x7fff, 0x0583), word(0x02, 0xffff, 0x8000)}}, // SBAS444, 9.6
+	// Version, scratch and control as after power-on, or as the driver sets them (programming manual).
+	{chip: "PCB Artists decibel meter", driver: "pcbadbm", sure: Likely, addresses: at(0x48), steps: []step{registers(0x00, 9, isDecibelMeter)}},
 	{chip: "TI INA219", driver: "ina219", sure: Likely, addresses: span(0x40, 0x4f), steps: []step{word(0x00, 0xffff, 0x399f), word(0x02, 0x0004, 0), word(0x05, 0x0001, 0)}},
 	// Control and status as they are after power-on, or nearly so.
 	{chip: "Maxim DS3231 clock: dtoverlay=i2c-rtc,ds3231 sets the clock by it", driver: "ds3231", sure: Likely, addresses: at(0x68), steps: []step{
@@ -189,6 +191,11 @@ func isPMSA003I(b []byte) bool {
 		sum += uint16(x)
 	}
 	return string(b[:4]) == "\x42\x4d\x00\x1c" && sum == uint16(b[30])<<8|uint16(b[31])
+}
+
+// isDecibelMeter tells by version, scratch register, control and average.
+func isDecibelMeter(b []byte) bool {
+	return (b[0] == 0x31 || b[0] == 0x32 || b[0] == 0x81) && (b[5] == 0xaa || b[5] == 0x5a) && b[6]&0xb9 == 0 && b[7]|b[8] != 0
 }
 
 // isClock tells whether the bytes are a time as the DS1307 keeps it: BCD, with

@@ -40,6 +40,13 @@ var byName = index(
 	term(agent.VolatileOrganicCompounds, "Volatile organic compounds", qudt+"DimensionlessRatio", "airPollution").in(AirQualityObserved, "volatileOrganicCompoundsTotal"),
 	term(agent.CarbonDioxideEquivalent, "Carbon dioxide equivalent of a gas sensor", qudt+"DimensionlessRatio", "airPollution"),
 	term(agent.Formaldehyde, "Formaldehyde", cf+"mole_fraction_of_formaldehyde_in_air", "airPollution"),
+	// NoiseLevelObserved asks for both ends of the span: an observation has one.
+	term(agent.LAeq, "Equivalent sound level, A-weighted", qudt+"SoundPressureLevel", "noiseLevel"),
+	term(agent.LAmax, "Highest sound level, A-weighted", qudt+"SoundPressureLevel", "noiseLevel"),
+	term(agent.LAmin, "Lowest sound level, A-weighted", qudt+"SoundPressureLevel", "noiseLevel"),
+	term(agent.LCeq, "Equivalent sound level, C-weighted", qudt+"SoundPressureLevel", "noiseLevel"),
+	term(agent.LCmax, "Highest sound level, C-weighted", qudt+"SoundPressureLevel", "noiseLevel"),
+	term(agent.LCmin, "Lowest sound level, C-weighted", qudt+"SoundPressureLevel", "noiseLevel"),
 	term(agent.GasResistance, "Resistance of a gas sensor", qudt+"Resistance", "airPollution"),
 	term(agent.Open, "Open", qudt+"Dimensionless", "gateOpening"),
 	term(agent.InputA0, "Input A0", qudt+"Dimensionless", ""),
