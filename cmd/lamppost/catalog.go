@@ -11,6 +11,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/bme680"
 	"github.com/lamppost-city/lamppost/drivers/bmp180"
 	"github.com/lamppost-city/lamppost/drivers/bmp388"
+	"github.com/lamppost-city/lamppost/drivers/bmp581"
 	"github.com/lamppost-city/lamppost/drivers/contact"
 	"github.com/lamppost-city/lamppost/drivers/dps310"
 	"github.com/lamppost-city/lamppost/drivers/ds18b20"
@@ -65,6 +66,7 @@ var catalog = config.Catalog{
 		bme680.Driver,
 		bmp180.Driver,
 		bmp388.Driver,
+		bmp581.Driver,
 		contact.Driver,
 		dps310.Driver,
 		ds3231.Driver,

@@ -23,6 +23,9 @@ var identified = []rule{
 	{chip: "Bosch BMP180", driver: "bmp180", sure: Certain, addresses: at(0x77), steps: []step{register(0xd0, 0x55)}},                 // BST-BMP180-DS000, 4
 	{chip: "Bosch BMP388", driver: "bmp388", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0x00, 0x50)}},           // BST-BMP388-DS001, 4.3.1
 	{chip: "Bosch BMP390", driver: "bmp388", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0x00, 0x60)}},           // BST-BMP390-DS002, 4.3.1
+	// The memory with the calibration was read, without an error.
+	{chip: "Bosch BMP580 or BMP581", driver: "bmp581", sure: Certain, addresses: at(0x46, 0x47), steps: []step{register(0x01, 0x50), registers(0x28, 1, masked(0x06, 0x02))}}, // BST-BMP581-DS004, 7
+	{chip: "Bosch BMP585", driver: "bmp581", sure: Certain, addresses: at(0x46, 0x47), steps: []step{register(0x01, 0x51), registers(0x28, 1, masked(0x06, 0x02))}},
 	{chip: "Infineon DPS310", driver: "dps310", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0x0d, 0x10)}},
 	{chip: "TI INA226", driver: "ina226", sure: Certain, addresses: span(0x40, 0x4f), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xffff, 0x2260)}},
 	{chip: "TI INA3221", driver: "ina3221", sure: Certain, addresses: span(0x40, 0x43), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xffff, 0x3220)}}, // SBOS576, 8.6.2
