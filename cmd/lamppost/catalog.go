@@ -24,6 +24,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/ina3221"
 	"github.com/lamppost-city/lamppost/drivers/linuxchip"
 	"github.com/lamppost-city/lamppost/drivers/lm75"
+	"github.com/lamppost-city/lamppost/drivers/lps22"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/ltr390"
 	"github.com/lamppost-city/lamppost/drivers/mcp23017"
@@ -86,6 +87,7 @@ var catalog = config.Catalog{
 		ina226.INA260,
 		ina3221.Driver,
 		lm75.Driver,
+		lps22.Driver,
 		lsm303mag.Driver,
 		ltr390.Driver,
 		mcp23017.Driver,

@@ -42,7 +42,9 @@ var identified = []rule{
 	{chip: "ST LIS3DH", sure: Certain, addresses: at(0x18, 0x19), steps: []step{register(0x0f, 0x33)}},                                     // DocID17530, 8.7
 	{chip: "TDK MPU-6050", sure: Certain, addresses: at(0x68, 0x69), steps: []step{register(0x75, 0x68)}},                                  // RM-MPU-6000A, 4.32
 	{chip: "ST HTS221", sure: Certain, addresses: at(0x5f), steps: []step{register(0x0f, 0xbc)}},                                           // DocID026333, 7.1
-	{chip: "ST LPS22HB", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb1)}},                                    // DocID027083, 9.7
+	{chip: "ST LPS22HB", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb1)}},                   // DocID027083, 9.7
+	{chip: "ST LPS22HH", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb3)}},                   // DocID030890, WHO_AM_I
+	{chip: "ST LPS22DF", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb4)}},                   // DS13316, WHO_AM_I
 	{chip: "Lite-On LTR-390", driver: "ltr390", sure: Certain, addresses: at(0x53), steps: []step{registers(0x06, 1, masked(0xf0, 0xb0))}}, // DS86-2015-0004, 6
 	{chip: "Analog Devices ADXL345", sure: Certain, addresses: at(0x53), steps: []step{register(0x00, 0xe5)}},                              // Rev. G, register map
 	{chip: "ST LIS2MDL", sure: Certain, addresses: at(0x1e), steps: []step{register(0x4f, 0x40)}},                                          // DocID029045, 8.5
