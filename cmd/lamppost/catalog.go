@@ -19,6 +19,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/hdc1080"
 	"github.com/lamppost-city/lamppost/drivers/hdc2080"
 	"github.com/lamppost-city/lamppost/drivers/health"
+	"github.com/lamppost-city/lamppost/drivers/hts221"
 	"github.com/lamppost-city/lamppost/drivers/ina219"
 	"github.com/lamppost-city/lamppost/drivers/ina226"
 	"github.com/lamppost-city/lamppost/drivers/ina3221"
@@ -76,6 +77,7 @@ var catalog = config.Catalog{
 		health.Gateway,
 		hdc1080.Driver,
 		hdc2080.Driver,
+		hts221.Driver,
 		linuxchip.Hwmon,
 		linuxchip.IIO,
 		serialair.MHZ19,

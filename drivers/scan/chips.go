@@ -41,7 +41,7 @@ var identified = []rule{
 	{chip: "Vishay VEML7700", driver: "veml7700", sure: Certain, addresses: at(0x10), steps: []step{registers(0x07, 2, func(b []byte) bool { return b[0] == 0x81 && b[1]&0xef == 0xc4 })}},
 	{chip: "ST LIS3DH", sure: Certain, addresses: at(0x18, 0x19), steps: []step{register(0x0f, 0x33)}},                                     // DocID17530, 8.7
 	{chip: "TDK MPU-6050", sure: Certain, addresses: at(0x68, 0x69), steps: []step{register(0x75, 0x68)}},                                  // RM-MPU-6000A, 4.32
-	{chip: "ST HTS221", sure: Certain, addresses: at(0x5f), steps: []step{register(0x0f, 0xbc)}},                                           // DocID026333, 7.1
+	{chip: "ST HTS221", driver: "hts221", sure: Certain, addresses: at(0x5f), steps: []step{register(0x0f, 0xbc)}},                         // DocID026333, 7.1
 	{chip: "ST LPS22HB", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb1)}},                   // DocID027083, 9.7
 	{chip: "ST LPS22HH", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb3)}},                   // DocID030890, WHO_AM_I
 	{chip: "ST LPS22DF", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb4)}},                   // DS13316, WHO_AM_I
