@@ -49,9 +49,14 @@ var (
 	SurfaceTemperature = Property{"surfaceTemperature", "Cel", Measurement}
 	// ProbeTemperature is that of the first remote probe of a part.
 	ProbeTemperature = Property{"probeTemperature", "Cel", Measurement}
-	MagneticX        = Property{"magneticFluxDensityX", "uT", Measurement}
-	MagneticY        = Property{"magneticFluxDensityY", "uT", Measurement}
-	MagneticZ        = Property{"magneticFluxDensityZ", "uT", Measurement}
+	// WaterTemperature is that of the water around a part.
+	WaterTemperature = Property{"waterTemperature", "Cel", Measurement}
+	// WaterPressure is the absolute pressure under water: that of the water above a
+	// part, about 98 hPa a metre, and of the air above the water.
+	WaterPressure = Property{"waterPressure", "hPa", Measurement}
+	MagneticX     = Property{"magneticFluxDensityX", "uT", Measurement}
+	MagneticY     = Property{"magneticFluxDensityY", "uT", Measurement}
+	MagneticZ     = Property{"magneticFluxDensityZ", "uT", Measurement}
 	// CarbonDioxide is the share of the air's volume.
 	CarbonDioxide = Property{"carbonDioxide", "[ppm]", Measurement}
 	// PM1 to PM10 are the mass of the particles of up to 1, 2.5, 4 and 10 µm.

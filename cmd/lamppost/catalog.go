@@ -31,6 +31,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/mcp23017"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/drivers/mlx90614"
+	"github.com/lamppost-city/lamppost/drivers/ms5611"
 	"github.com/lamppost-city/lamppost/drivers/opt3001"
 	"github.com/lamppost-city/lamppost/drivers/pcbadbm"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
@@ -95,6 +96,9 @@ var catalog = config.Catalog{
 		mcp23017.Driver,
 		mcp9808.Driver,
 		mlx90614.Driver,
+		ms5611.MS5611,
+		ms5611.MS5637,
+		ms5611.MS5837,
 		opt3001.Driver,
 		pcbadbm.Driver,
 		pulse.Driver,

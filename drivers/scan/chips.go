@@ -11,7 +11,7 @@ import (
 // chips are the parts that a scan knows, those with an identity first. Sources
 // are the datasheets that the drivers name, and for other parts the one beside
 // the rule.
-var chips = slices.Concat(identified, alike, commanded)
+var chips = slices.Concat(identified, calibrated, alike, commanded)
 
 // identified are chips that have an identity in a register.
 var identified = []rule{

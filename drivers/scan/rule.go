@@ -35,6 +35,9 @@ type rule struct {
 	quiet bool
 	eager bool   // asks the others, too: none of them would mind
 	steps []step // all must fit
+
+	// all says whether the answers, one after the other, fit together; may be nil.
+	all func(b []byte) bool
 }
 
 // A step asks a part something. Registers are pointed at, never written.
@@ -129,11 +132,13 @@ func (p *probe) transact(ctx context.Context, s step) ([]byte, error) {
 
 // fits tells whether the part is the rule's chip, and why.
 func (p *probe) fits(ctx context.Context, r rule) (why string, ok bool, err error) {
+	var all []byte
 	for _, s := range r.steps {
 		b, err := p.ask(ctx, s)
 		if err != nil || b == nil || !s.fits(b) {
 			return "", false, err
 		}
+		all = append(all, b...)
 		if s.read > 0 {
 			if why != "" {
 				why += ", "
@@ -141,5 +146,5 @@ func (p *probe) fits(ctx context.Context, r rule) (why string, ok bool, err erro
 			why += fmt.Sprintf("%v: % x", s, b[:min(len(b), 12)])
 		}
 	}
-	return why, len(r.steps) > 0, nil
+	return why, len(r.steps) > 0 && (r.all == nil || r.all(all)), nil
 }

@@ -330,6 +330,28 @@ func TestIsClock(t *testing.T) {
 	}
 }
 
+// The example of AN520, and calibrations that tell their model, or nothing.
+func TestIsMS56(t *testing.T) {
+	an520 := []byte("\x31\x32\x33\x34\x35\x36\x37\x38\x39\x40\x41\x42\x43\x44\x45\x0b")
+	assert.True(t, isMS56(an520, 7))
+	assert.False(t, isMS56(an520[:14], 0))
+	bar30 := []byte("\x20\x00\x88\xa6\x8e\x00\x4f\x68\x57\x52\x68\x16\x66\x22")
+	assert.True(t, isMS56(bar30, 0))
+	assert.False(t, isMS56(append(bar30, 0, 0), 7))
+	assert.Zero(t, number(bar30))
+	for bit := range 8 * 14 {
+		bar30[bit/8] ^= 1 << (bit % 8)
+		assert.Falsef(t, isMS56(bar30, 0), "bit %d", bit)
+		bar30[bit/8] ^= 1 << (bit % 8)
+	}
+	assert.Equal(t, uint16(0x1a), number([]byte{0xa3, 0x5f}))
+	for b := range 256 {
+		for word, n := range map[int]int{0: 14, 7: 16} {
+			assert.Falsef(t, isMS56(bytes.Repeat([]byte{byte(b)}, n), word), "a part that answers %02x", b)
+		}
+	}
+}
+
 func TestRules(t *testing.T) {
 	for _, r := range chips {
 		assert.NotEmpty(t, r.addresses, r.chip)
@@ -355,6 +377,9 @@ func FuzzFits(f *testing.F) {
 		for _, r := range chips {
 			for _, s := range r.steps {
 				s.fits(b[:s.read])
+			}
+			if r.all != nil {
+				r.all(b[:2*len(r.steps)])
 			}
 		}
 	})

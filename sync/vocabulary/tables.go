@@ -19,6 +19,8 @@ var byName = index(
 	term(agent.PartTemperature, "Temperature of a part", qudt+"Temperature", "temperature"),
 	term(agent.SurfaceTemperature, "Temperature of a surface", cf+"surface_temperature", "temperature"),
 	term(agent.ProbeTemperature, "Temperature of a probe", qudt+"Temperature", "temperature"),
+	term(agent.WaterTemperature, "Water temperature", qudt+"Temperature", "temperature"),
+	term(agent.WaterPressure, "Pressure under water", qudt+"Pressure", "pressure"),
 	term(agent.MagneticX, "Magnetic flux density in x", qudt+"MagneticFluxDensity", ""),
 	term(agent.MagneticY, "Magnetic flux density in y", qudt+"MagneticFluxDensity", ""),
 	term(agent.MagneticZ, "Magnetic flux density in z", qudt+"MagneticFluxDensity", ""),
