@@ -145,6 +145,15 @@ var (
 	Power1   = Property{"power1", "W", Measurement}
 	Power2   = Property{"power2", "W", Measurement}
 	Power3   = Property{"power3", "W", Measurement}
+	// Latitude and Longitude are those of the antenna, in WGS 84.
+	Latitude  = Property{"latitude", "deg", Measurement}
+	Longitude = Property{"longitude", "deg", Measurement}
+	// Altitude is the height above the sea, by the geoid that the part knows.
+	Altitude = Property{"altitude", "m", Measurement}
+	// HDOP is the horizontal dilution of precision of a position: below 2 is good.
+	HDOP = Property{"hdop", "1", Measurement}
+	// Satellites is how many a position was made with.
+	Satellites = Property{"satellites", "1", Measurement}
 	// ClockStopped is 1 when a battery-backed clock lost the time.
 	ClockStopped = Property{"clockStopped", "1", Truth}
 	// UnderVoltage tells that the supply of the gateway is too weak.

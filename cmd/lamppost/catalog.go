@@ -32,6 +32,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/drivers/mlx90614"
 	"github.com/lamppost-city/lamppost/drivers/ms5611"
+	"github.com/lamppost-city/lamppost/drivers/nmea"
 	"github.com/lamppost-city/lamppost/drivers/opt3001"
 	"github.com/lamppost-city/lamppost/drivers/pcbadbm"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
@@ -99,6 +100,7 @@ var catalog = config.Catalog{
 		ms5611.MS5611,
 		ms5611.MS5637,
 		ms5611.MS5837,
+		nmea.Driver,
 		opt3001.Driver,
 		pcbadbm.Driver,
 		pulse.Driver,
