@@ -145,6 +145,8 @@ var (
 	Power1   = Property{"power1", "W", Measurement}
 	Power2   = Property{"power2", "W", Measurement}
 	Power3   = Property{"power3", "W", Measurement}
+	// Distance is that to what a part looks at.
+	Distance = Property{"distance", "m", Measurement}
 	// Latitude and Longitude are those of the antenna, in WGS 84.
 	Latitude  = Property{"latitude", "deg", Measurement}
 	Longitude = Property{"longitude", "deg", Measurement}

@@ -40,6 +40,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/serialair"
 	"github.com/lamppost-city/lamppost/drivers/sht2x"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
+	"github.com/lamppost-city/lamppost/drivers/tfluna"
 	"github.com/lamppost-city/lamppost/drivers/thermal"
 	"github.com/lamppost-city/lamppost/drivers/tmp117"
 	"github.com/lamppost-city/lamppost/drivers/tmp421"
@@ -119,6 +120,7 @@ var catalog = config.Catalog{
 		sensirion.SPS30,
 		sht4x.Driver,
 		health.Supply,
+		tfluna.Driver,
 		thermal.Driver,
 		tmp117.Driver,
 		tmp421.Driver,

@@ -39,6 +39,7 @@ var identified = []rule{
 	{chip: "TI TMP422", driver: "tmp421", sure: Certain, addresses: tmp421, steps: []step{register(0xfe, 0x55), register(0xff, 0x22)}},
 	{chip: "TI TMP423", driver: "tmp421", sure: Certain, addresses: tmp421, steps: []step{register(0xfe, 0x55), register(0xff, 0x23)}},
 	{chip: "Vishay VEML7700", driver: "veml7700", sure: Certain, addresses: at(0x10), steps: []step{registers(0x07, 2, func(b []byte) bool { return b[0] == 0x81 && b[1]&0xef == 0xc4 })}},
+	{chip: "Benewake TF-Luna", driver: "tfluna", sure: Certain, addresses: at(0x10), steps: []step{register(0x3c, 'L', 'U', 'N', 'A')}},    // SJ-PM-TF-Luna A05, appendix III
 	{chip: "ST LIS3DH", sure: Certain, addresses: at(0x18, 0x19), steps: []step{register(0x0f, 0x33)}},                                     // DocID17530, 8.7
 	{chip: "TDK MPU-6050", sure: Certain, addresses: at(0x68, 0x69), steps: []step{register(0x75, 0x68)}},                                  // RM-MPU-6000A, 4.32
 	{chip: "ST HTS221", driver: "hts221", sure: Certain, addresses: at(0x5f), steps: []step{register(0x0f, 0xbc)}},                         // DocID026333, 7.1

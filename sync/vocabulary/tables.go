@@ -85,6 +85,7 @@ var byName = index(
 	term(agent.Power1, "Electric power of channel 1", qudt+"ElectricPower", "power"),
 	term(agent.Power2, "Electric power of channel 2", qudt+"ElectricPower", "power"),
 	term(agent.Power3, "Electric power of channel 3", qudt+"ElectricPower", "power"),
+	term(agent.Distance, "Distance", qudt+"Distance", ""),
 	term(agent.Latitude, "Latitude", cf+"latitude", "location"),
 	term(agent.Longitude, "Longitude", cf+"longitude", "location"),
 	term(agent.Altitude, "Altitude above the sea", cf+"altitude", "location"),
