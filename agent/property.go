@@ -57,6 +57,15 @@ var (
 	MagneticX     = Property{"magneticFluxDensityX", "uT", Measurement}
 	MagneticY     = Property{"magneticFluxDensityY", "uT", Measurement}
 	MagneticZ     = Property{"magneticFluxDensityZ", "uT", Measurement}
+	// AccelerationX to AccelerationZ are what a part feels along its axes. At rest
+	// that is gravity, which pushes up.
+	AccelerationX = Property{"accelerationX", "m/s2", Measurement}
+	AccelerationY = Property{"accelerationY", "m/s2", Measurement}
+	AccelerationZ = Property{"accelerationZ", "m/s2", Measurement}
+	// Tilt is the angle by which something leans.
+	Tilt = Property{"tilt", "deg", Measurement}
+	// Vibration is the root mean square of the acceleration without its mean.
+	Vibration = Property{"vibration", "m/s2", Measurement}
 	// CarbonDioxide is the share of the air's volume.
 	CarbonDioxide = Property{"carbonDioxide", "[ppm]", Measurement}
 	// PM1 to PM10 are the mass of the particles of up to 1, 2.5, 4 and 10 µm.

@@ -24,6 +24,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/ina226"
 	"github.com/lamppost-city/lamppost/drivers/ina3221"
 	"github.com/lamppost-city/lamppost/drivers/linuxchip"
+	"github.com/lamppost-city/lamppost/drivers/lis3dh"
 	"github.com/lamppost-city/lamppost/drivers/lm75"
 	"github.com/lamppost-city/lamppost/drivers/lps22"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
@@ -91,6 +92,8 @@ var catalog = config.Catalog{
 		ina226.Driver,
 		ina226.INA260,
 		ina3221.Driver,
+		lis3dh.ADXL345,
+		lis3dh.Driver,
 		lm75.Driver,
 		lps22.Driver,
 		lsm303mag.Driver,
