@@ -54,6 +54,19 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// What the kernel says of the parts in the recording.
+func TestVectors(t *testing.T) {
+	for _, v := range drivertest.Vectors(t, "ds18b20_1wire.json") {
+		b, err := hex.DecodeString(v.Conditions["scratchpad"].(string))
+		require.NoError(t, err)
+
+		got, err := parse(fmt.Sprintf("% x : crc=%02x YES\n% x t=%d\n", b, b[8], b, int(v.Expect[0].Value*1000)))
+
+		require.NoError(t, err, v.ID)
+		assert.Equal(t, v.Expect[0].Value, got, v.ID)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for text, want := range map[string]error{
 		"": drivers.ErrNoReading,

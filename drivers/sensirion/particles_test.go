@@ -1,6 +1,9 @@
 package sensirion
 
 import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -65,6 +68,44 @@ func TestSPS30Vectors(t *testing.T) {
 			t.Errorf("vector %s is not known here", v.ID)
 		}
 	}
+}
+
+// The frames of a real part on a serial line, whose ten numbers are the same as on
+// I2C, where a checksum follows each word.
+func TestSPS30RecordedFrames(t *testing.T) {
+	var file struct {
+		Frames []struct {
+			Sensor, Frame string
+			Expect        map[string]float64
+		}
+	}
+	require.NoError(t, json.Unmarshal(drivertest.Data(t, "serial/frames.json"), &file))
+	names := []string{"pm01", "pm25", "pm04", "pm10", "n0_5", "n1_0", "n2_5", "n4_0", "n10_0", "diam"}
+	tried := 0
+	for _, f := range file.Frames {
+		if f.Sensor != "SPS30" {
+			continue
+		}
+		tried++
+		raw, err := hex.DecodeString(f.Frame)
+		require.NoError(t, err)
+		var b []byte
+		for _, x := range [][2]string{{"\x7d\x5e", "\x7e"}, {"\x7d\x31", "\x11"}, {"\x7d\x33", "\x13"}, {"\x7d\x5d", "\x7d"}} {
+			raw = bytes.ReplaceAll(raw, []byte(x[0]), []byte(x[1])) // SHDLC, byte stuffing
+		}
+		for i := 5; i < 45; i += 2 {
+			b = append(b, raw[i], raw[i+1], drivers.CRC8(raw[i:i+2]))
+		}
+
+		got, err := observe(t, SPS30, sps30Read, b, withCounts)
+
+		require.NoError(t, err, f.Frame)
+		require.Len(t, got, len(names))
+		for i, name := range names {
+			assert.InDelta(t, f.Expect[name], got[i].Value, 0.051, "%s: %s", name, f.Frame)
+		}
+	}
+	assert.Equal(t, 10, tried)
 }
 
 func TestSPS30Status(t *testing.T) {

@@ -70,12 +70,26 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 		s.known = false
 		return into, fmt.Errorf("measure: %w", err)
 	}
-	// Datasheet, section 4.6. Near 0 and 100 % noise carries the formula outside;
-	// the datasheet says to crop.
+	temperature, humidity, err := convert(t, rh)
+	if err != nil {
+		s.known = false
+		return into, fmt.Errorf("measure: %w", err)
+	}
 	return append(into,
-		agent.Result{Property: agent.AirTemperature, Value: -45 + 175*float64(t)/math.MaxUint16},
-		agent.Result{Property: agent.RelativeHumidity, Value: min(max(-6+125*float64(rh)/math.MaxUint16, 0), 100)},
+		agent.Result{Property: agent.AirTemperature, Value: temperature},
+		agent.Result{Property: agent.RelativeHumidity, Value: humidity},
 	), nil
+}
+
+// convert returns the temperature in °C and the humidity in %, both or none
+// (datasheet, section 4.6). Near 0 and 100 % noise carries the formula outside;
+// the datasheet says to crop.
+func convert(t, rh uint16) (temperature, humidity float64, err error) {
+	temperature = -45 + 175*float64(t)/math.MaxUint16
+	if err := drivers.Within(temperature, -40, 125); err != nil {
+		return 0, 0, fmt.Errorf("temperature: %w", err)
+	}
+	return temperature, min(max(-6+125*float64(rh)/math.MaxUint16, 0), 100), nil
 }
 
 // Close implements agent.Sensor. An idle part draws 80 nA: there is nothing to do.

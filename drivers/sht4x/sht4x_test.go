@@ -1,6 +1,7 @@
 package sht4x
 
 import (
+	"encoding/hex"
 	"testing"
 	"testing/synctest"
 
@@ -27,8 +28,8 @@ func TestObserve(t *testing.T) {
 		temperature float64
 		humidity    float64
 	}{
-		{"lowest word, cropped", []byte{0x00, 0x00, 0x81, 0x00, 0x00, 0x81}, -45, 0},
-		{"highest word, cropped", []byte{0xff, 0xff, 0xac, 0xff, 0xff, 0xac}, 130, 100},
+		{"lowest word of humidity, cropped", []byte{0x66, 0x66, 0x93, 0x00, 0x00, 0x81}, 25, 0},
+		{"highest word of humidity, cropped", []byte{0x66, 0x66, 0x93, 0xff, 0xff, 0xac}, 25, 100},
 		{"datasheet checksum example", []byte{0xbe, 0xef, 0x92, 0xbe, 0xef, 0x92}, 85.523, 87.231},
 		{"half of the range", []byte{0x66, 0x66, 0x93, 0x80, 0x00, 0xa2}, 25, 56.501},
 	}
@@ -55,6 +56,39 @@ func TestObserve(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The ends of the scale are beyond what the part can measure, in the cold and in
+// the heat.
+func TestObserveRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		word uint16
+		ok   bool
+	}{{0, false}, {1872, false}, {1873, true}, {63662, true}, {63663, false}, {0xffff, false}} {
+		_, _, err := convert(tt.word, 0x8000)
+		assert.Equal(t, tt.ok, err == nil, "%d: %v", tt.word, err)
+	}
+}
+
+func TestVectors(t *testing.T) {
+	tried := 0
+	for _, v := range drivertest.Vectors(t, "sht4x_shtc3.json") {
+		b, err := hex.DecodeString(v.Calls[0].R)
+		require.NoError(t, err)
+		if v.Chip != "SHT4x" {
+			assert.EqualValues(t, v.Expect[0].Value, drivers.CRC8(b[:2]), v.ID)
+			continue
+		}
+		tried++
+		first, second, err := decode([6]byte(b))
+		require.NoError(t, err, v.ID)
+		_, _, err = convert(first, second)
+		assert.ErrorIs(t, err, drivers.ErrRange, "%s: %v °C is no measurement", v.ID, v.Expect[0].Value)
+		_, humidity, err := convert(0x6666, second)
+		require.NoError(t, err, v.ID)
+		assert.Equal(t, min(max(v.Expect[1].Value, 0), 100), humidity, v.ID)
+	}
+	assert.Equal(t, 2, tried)
 }
 
 func TestSettings(t *testing.T) {
