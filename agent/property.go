@@ -106,6 +106,14 @@ var (
 	LCeq  = Property{"lceq", "dB", Measurement}
 	LCmax = Property{"lcmax", "dB", Measurement}
 	LCmin = Property{"lcmin", "dB", Measurement}
+	// CarbonMonoxide to OxidizingGases are shares of the air's volume; the last is
+	// ozone and nitrogen dioxide together, which one kind of cell cannot tell apart.
+	CarbonMonoxide   = Property{"carbonMonoxide", "[ppb]", Measurement}
+	HydrogenSulfide  = Property{"hydrogenSulfide", "[ppb]", Measurement}
+	NitrogenDioxide  = Property{"nitrogenDioxide", "[ppb]", Measurement}
+	NitrogenMonoxide = Property{"nitrogenMonoxide", "[ppb]", Measurement}
+	SulfurDioxide    = Property{"sulfurDioxide", "[ppb]", Measurement}
+	OxidizingGases   = Property{"oxidizingGases", "[ppb]", Measurement}
 	// GasResistance is that of a heated metal oxide. It falls as there is more
 	// in the air that burns; parts differ tenfold.
 	GasResistance = Property{"gasResistance", "Ohm", Measurement}

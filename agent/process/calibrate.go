@@ -48,20 +48,25 @@ type correction struct {
 // Process implements Step.
 func (c *correction) Process(rs []agent.Result) []agent.Result {
 	for i := range len(rs) {
-		if rs[i].Property != c.property {
-			continue
+		if rs[i].Property == c.property {
+			v, q := c.f(rs[i].Value)
+			rs = c.apply(rs, i, v, q)
 		}
-		if c.raw.Name != "" {
-			raw := rs[i]
-			raw.Property = c.raw
-			rs = append(rs, raw)
-		}
-		v, q := c.f(rs[i].Value)
-		rs[i].Value, rs[i].Property = v, c.becomes
-		rs[i].Quality |= q
-		if !c.expires.IsZero() && rs[i].Time.After(c.expires) {
-			rs[i].Quality |= agent.CalibrationExpired
-		}
+	}
+	return rs
+}
+
+// apply puts a corrected value in the place of a result.
+func (c *correction) apply(rs []agent.Result, i int, v float64, q agent.Quality) []agent.Result {
+	if c.raw.Name != "" {
+		raw := rs[i]
+		raw.Property = c.raw
+		rs = append(rs, raw)
+	}
+	rs[i].Value, rs[i].Property = v, c.becomes
+	rs[i].Quality |= q
+	if !c.expires.IsZero() && rs[i].Time.After(c.expires) {
+		rs[i].Quality |= agent.CalibrationExpired
 	}
 	return rs
 }

@@ -119,7 +119,7 @@ var Kinds = []Kind{
 	offset, linear, polynomial, twoPoint, table, unit,
 	inRange, stuck, jump,
 	median, mean, deadBand, window,
-	dewPoint, seaLevel, gasIndex,
+	dewPoint, seaLevel, gasIndex, gasCell,
 	threshold,
 }
 

@@ -47,6 +47,12 @@ var byName = index(
 	term(agent.VolatileOrganicCompounds, "Volatile organic compounds", qudt+"DimensionlessRatio", "airPollution").in(AirQualityObserved, "volatileOrganicCompoundsTotal"),
 	term(agent.CarbonDioxideEquivalent, "Carbon dioxide equivalent of a gas sensor", qudt+"DimensionlessRatio", "airPollution"),
 	term(agent.Formaldehyde, "Formaldehyde", cf+"mole_fraction_of_formaldehyde_in_air", "airPollution"),
+	term(agent.CarbonMonoxide, "Carbon monoxide", cf+"mole_fraction_of_carbon_monoxide_in_air", "airPollution").in(AirQualityObserved, "co"),
+	term(agent.HydrogenSulfide, "Hydrogen sulfide", qudt+"DimensionlessRatio", "airPollution").in(AirQualityObserved, "sh2"),
+	term(agent.NitrogenDioxide, "Nitrogen dioxide", cf+"mole_fraction_of_nitrogen_dioxide_in_air", "airPollution").in(AirQualityObserved, "no2"),
+	term(agent.NitrogenMonoxide, "Nitrogen monoxide", cf+"mole_fraction_of_nitrogen_monoxide_in_air", "airPollution").in(AirQualityObserved, "no"),
+	term(agent.SulfurDioxide, "Sulfur dioxide", cf+"mole_fraction_of_sulfur_dioxide_in_air", "airPollution").in(AirQualityObserved, "so2"),
+	term(agent.OxidizingGases, "Ozone and nitrogen dioxide", qudt+"DimensionlessRatio", "airPollution"),
 	// NoiseLevelObserved asks for both ends of the span: an observation has one.
 	term(agent.LAeq, "Equivalent sound level, A-weighted", qudt+"SoundPressureLevel", "noiseLevel"),
 	term(agent.LAmax, "Highest sound level, A-weighted", qudt+"SoundPressureLevel", "noiseLevel"),
