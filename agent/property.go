@@ -95,6 +95,9 @@ var (
 	// CarbonDioxideEquivalent is what a gas sensor that cannot smell carbon
 	// dioxide guesses from what people breathe out with it.
 	CarbonDioxideEquivalent = Property{"carbonDioxideEquivalent", "[ppm]", Measurement}
+	// AirQualityIndexUBA is that of the German environment agency for indoor air by
+	// its organic compounds, from 1, excellent, to 5, unhealthy.
+	AirQualityIndexUBA = Property{"airQualityIndexUba", "1", Measurement}
 	// Formaldehyde is the share of the air's volume.
 	Formaldehyde = Property{"formaldehyde", "[ppb]", Measurement}
 	// LAeq is the equivalent sound level over the span of the result with the

@@ -16,6 +16,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/dps310"
 	"github.com/lamppost-city/lamppost/drivers/ds18b20"
 	"github.com/lamppost-city/lamppost/drivers/ds3231"
+	"github.com/lamppost-city/lamppost/drivers/ens160"
 	"github.com/lamppost-city/lamppost/drivers/hdc1080"
 	"github.com/lamppost-city/lamppost/drivers/hdc2080"
 	"github.com/lamppost-city/lamppost/drivers/health"
@@ -78,6 +79,7 @@ var catalog = config.Catalog{
 		ds3231.Driver,
 		ds3231.DS1307,
 		ds18b20.Driver,
+		ens160.Driver,
 		health.Gateway,
 		hdc1080.Driver,
 		hdc2080.Driver,

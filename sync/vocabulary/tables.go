@@ -46,6 +46,7 @@ var byName = index(
 	term(agent.NOxRaw, "Signal of a NOx sensor", qudt+"Dimensionless", "airPollution"),
 	term(agent.VolatileOrganicCompounds, "Volatile organic compounds", qudt+"DimensionlessRatio", "airPollution").in(AirQualityObserved, "volatileOrganicCompoundsTotal"),
 	term(agent.CarbonDioxideEquivalent, "Carbon dioxide equivalent of a gas sensor", qudt+"DimensionlessRatio", "airPollution"),
+	term(agent.AirQualityIndexUBA, "Air quality index of the UBA", qudt+"DimensionlessRatio", "airPollution"),
 	term(agent.Formaldehyde, "Formaldehyde", cf+"mole_fraction_of_formaldehyde_in_air", "airPollution"),
 	term(agent.CarbonMonoxide, "Carbon monoxide", cf+"mole_fraction_of_carbon_monoxide_in_air", "airPollution").in(AirQualityObserved, "co"),
 	term(agent.HydrogenSulfide, "Hydrogen sulfide", qudt+"DimensionlessRatio", "airPollution").in(AirQualityObserved, "sh2"),
