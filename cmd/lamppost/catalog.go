@@ -12,6 +12,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/bmp180"
 	"github.com/lamppost-city/lamppost/drivers/bmp388"
 	"github.com/lamppost-city/lamppost/drivers/bmp581"
+	"github.com/lamppost-city/lamppost/drivers/ccs811"
 	"github.com/lamppost-city/lamppost/drivers/contact"
 	"github.com/lamppost-city/lamppost/drivers/dps310"
 	"github.com/lamppost-city/lamppost/drivers/ds18b20"
@@ -74,6 +75,7 @@ var catalog = config.Catalog{
 		bmp180.Driver,
 		bmp388.Driver,
 		bmp581.Driver,
+		ccs811.Driver,
 		contact.Driver,
 		dps310.Driver,
 		ds3231.Driver,
