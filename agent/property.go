@@ -158,6 +158,12 @@ var (
 	Current = Property{"current", "A", Measurement}
 	// Power is electric power: voltage times current, with the current's sign.
 	Power = Property{"power", "W", Measurement}
+	// Energy is electric energy that was used or delivered, whole watt hours of it:
+	// a total that goes on as that of a meter does.
+	Energy = Property{"energy", "W.h", Count}
+	// Charge is the electric charge that has flowed since the agent began to
+	// observe: less of it once some has flowed back.
+	Charge = Property{"charge", "A.h", Measurement}
 	// Current1 to Power3 are those of the channels of a part that has several.
 	Current1 = Property{"current1", "A", Measurement}
 	Current2 = Property{"current2", "A", Measurement}

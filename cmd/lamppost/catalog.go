@@ -24,6 +24,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/hts221"
 	"github.com/lamppost-city/lamppost/drivers/ina219"
 	"github.com/lamppost-city/lamppost/drivers/ina226"
+	"github.com/lamppost-city/lamppost/drivers/ina228"
 	"github.com/lamppost-city/lamppost/drivers/ina3221"
 	"github.com/lamppost-city/lamppost/drivers/linuxchip"
 	"github.com/lamppost-city/lamppost/drivers/lis3dh"
@@ -95,6 +96,7 @@ var catalog = config.Catalog{
 		ina219.Driver,
 		ina226.Driver,
 		ina226.INA260,
+		ina228.Driver,
 		ina3221.Driver,
 		lis3dh.ADXL345,
 		lis3dh.Driver,

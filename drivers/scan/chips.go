@@ -28,6 +28,7 @@ var identified = []rule{
 	{chip: "Bosch BMP585", driver: "bmp581", sure: Certain, addresses: at(0x46, 0x47), steps: []step{register(0x01, 0x51), registers(0x28, 1, masked(0x06, 0x02))}},
 	{chip: "Infineon DPS310", driver: "dps310", sure: Certain, addresses: at(0x76, 0x77), steps: []step{register(0x0d, 0x10)}},
 	{chip: "TI INA226", driver: "ina226", sure: Certain, addresses: span(0x40, 0x4f), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xffff, 0x2260)}},
+	{chip: "TI INA228", driver: "ina228", sure: Certain, addresses: span(0x40, 0x4f), steps: []step{word(0x3e, 0xffff, 0x5449), word(0x3f, 0xfff0, 0x2280)}},   // SLYS021A, 7.6.1
 	{chip: "TI INA3221", driver: "ina3221", sure: Certain, addresses: span(0x40, 0x43), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xffff, 0x3220)}}, // SBOS576, 8.6.2
 	{chip: "TI INA260", driver: "ina260", sure: Certain, addresses: span(0x40, 0x4f), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xfff0, 0x2270)}},   // SBOS656, 8.6.1
 	{chip: "TI HDC1080", driver: "hdc1080", sure: Certain, addresses: at(0x40), steps: []step{word(0xfe, 0xffff, 0x5449), word(0xff, 0xffff, 0x1050)}},
