@@ -3,6 +3,7 @@ package lsm303mag
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/drivers"
@@ -16,6 +17,7 @@ import (
 
 func TestDriver(t *testing.T) {
 	drivertest.Run[Settings](t, Driver)
+	t.Run("HMC5883L", func(t *testing.T) { drivertest.Run(t, Driver, func(s *Settings) { s.Part = "hmc5883l" }) })
 	drivertest.Stuck(t, Driver, 0x00)
 	drivertest.Stuck(t, Driver, 0xff)
 }
@@ -33,7 +35,7 @@ func observe(t *testing.T, identity, status, data, config string) (results []age
 			{Addr: 0x1e, W: []byte{0x03}, R: []byte(data)},
 			{Addr: 0x1e, W: []byte{0x00}, R: []byte(config)},
 		}}
-		s := &sensor{dev: i2cbus.New("1", bus).Dev(0x1e)}
+		s := &sensor{part: parts["lsm303dlhc"], dev: i2cbus.New("1", bus).Dev(0x1e)}
 		results, err = s.Observe(t.Context(), nil)
 		if err == nil {
 			require.NoError(t, bus.Close(), "every expected transaction took place")
@@ -130,8 +132,8 @@ func TestOverflowPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := 190.0
 		host := new(sim.Host)
-		host.AddI2C("1", 0x1e, newPart(func() (float64, float64, float64) { return x, 20, -40 }))
-		s, err := open(host, Settings{drivers.I2C{Address: 0x1e}})
+		host.AddI2C("1", 0x1e, newPart(parts["lsm303dlhc"], func() (float64, float64, float64) { return x, 20, -40 }))
+		s, err := open(host, Driver.Defaults().(Settings))
 		require.NoError(t, err)
 		got, err := s.Observe(t.Context(), nil)
 		assert.ErrorIs(t, err, errOverflow)
@@ -148,24 +150,47 @@ func TestOverflowPasses(t *testing.T) {
 	})
 }
 
-func TestSettings(t *testing.T) {
-	for address, ok := range map[uint16]bool{0x1d: false, 0x1e: true, 0x1f: false} {
-		err := Settings{drivers.I2C{Address: address}}.Validate()
-		assert.Equalf(t, ok, err == nil, "%#x: %v", address, err)
-	}
+// HMC5883L, table 7: 1090 steps a gauss at ±1.3 gauss, in all directions. A gain
+// that somebody else had set is still that of the first measurement.
+func TestHMC5883L(t *testing.T) {
+	got, err := parts["hmc5883l"].convert([6]byte{0x04, 0x42, 0xfb, 0xbe, 0x00, 0x6d})
+	require.NoError(t, err)
+	assert.Equal(t, []agent.Result{
+		{Property: agent.MagneticX, Value: 100}, {Property: agent.MagneticY, Value: 10}, {Property: agent.MagneticZ, Value: -100},
+	}, got)
+
+	synctest.Test(t, func(t *testing.T) {
+		host := new(sim.Host)
+		part := newPart(parts["hmc5883l"], func() (float64, float64, float64) { return 20, 0, -40 })
+		host.AddI2C("1", 0x1e, part)
+		require.NoError(t, part.Write([]byte{regGain, 0xe0}))
+		require.NoError(t, part.Write([]byte{regMode, single}))
+		time.Sleep(time.Second)
+		require.NoError(t, part.Read(make([]byte, 1)))
+		s, err := open(host, Settings{drivers.I2C{Address: 0x1e}, "hmc5883l"})
+		require.NoError(t, err)
+		for range 2 {
+			got, err := s.Observe(t.Context(), nil)
+			require.NoError(t, err)
+			assert.InDelta(t, 20, got[0].Value, 0.1)
+			assert.InDelta(t, -40, got[2].Value, 0.1)
+		}
+	})
 }
 
 func FuzzConvert(f *testing.F) {
-	f.Add([]byte{0x00, 0x10, 0x01, 0x00, 0xff, 0x80})
-	f.Add([]byte{0xf0, 0x00, 0xf0, 0x00, 0xf0, 0x00})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) != 6 {
-			return
+	f.Add([]byte("\x04\x4c\x03\xd4\x04\x4c"), true)
+	f.Add([]byte("\xf0\x00\x03\xd4\x04\x4c"), false)
+	f.Fuzz(func(t *testing.T, b []byte, hmc bool) {
+		var data [6]byte
+		copy(data[:], b)
+		p := parts["lsm303dlhc"]
+		if hmc {
+			p = parts["hmc5883l"]
 		}
-		results, err := convert([6]byte(b))
-		assert.True(t, err != nil || len(results) == 3)
+		results, _ := p.convert(data)
 		for _, r := range results {
-			assert.True(t, -230 < r.Value && r.Value < 230, "%s: %v", r.Property.Name, r.Value)
+			assert.NoError(t, drivers.Within(r.Value, -2048/p.stepsZ, 2047/p.stepsZ))
 		}
 	})
 }
@@ -173,6 +198,14 @@ func FuzzConvert(f *testing.F) {
 func BenchmarkConvert(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = convert([6]byte{0x00, 0x10, 0x01, 0x00, 0xff, 0x80})
+		_, _ = parts["hmc5883l"].convert([6]byte{0x04, 0x42, 0xfb, 0xbe, 0x00, 0x6d})
 	}
+}
+
+func TestSettings(t *testing.T) {
+	for address, ok := range map[uint16]bool{0x1d: false, 0x1e: true, 0x1f: false} {
+		err := Settings{drivers.I2C{Address: address}, "hmc5883l"}.Validate()
+		assert.Equalf(t, ok, err == nil, "%#x: %v", address, err)
+	}
+	assert.ErrorContains(t, Settings{drivers.I2C{Address: 0x1e}, "qmc5883l"}.Validate(), `part "qmc5883l"`)
 }

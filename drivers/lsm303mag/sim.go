@@ -9,28 +9,32 @@ import (
 
 // simulate puts a part on the bus that feels the field of Central Europe.
 func simulate(host *sim.Host, s Settings) {
-	s.Simulate(host, newPart(func() (x, y, z float64) {
+	s.Simulate(host, newPart(parts[s.Part], func() (x, y, z float64) {
 		return sim.Wave(21, 0.2, 24*time.Hour), sim.Wave(1, 0.2, 24*time.Hour), sim.Wave(-43, 0.2, 24*time.Hour)
 	}))
 }
 
 // newPart returns a part that was switched on now, in a field in µT.
-func newPart(field func() (x, y, z float64)) *sim.Registers {
+func newPart(p part, field func() (x, y, z float64)) *sim.Registers {
 	var done time.Time // the measurement under way ends
+	var gain byte      // that of the measurement under way
 	return sim.NewRegisters(&sim.Registers{
 		PowerOn: func(r *sim.Registers) {
-			done = time.Time{}
+			done, gain = time.Time{}, 0x20
 			copy(r.R[regConfig:], []byte{0x10, 0x20, 0x03})
 			copy(r.R[regID:], "H43")
 		},
 		OnWrite: func(r *sim.Registers, reg, value byte) {
 			if reg == regMode && value&3 == single {
 				r.R[regStatus] = 0
-				period := 4500 * time.Microsecond
-				if r.R[regConfig] != rate220 {
-					period = 67 * time.Millisecond
+				period := 67 * time.Millisecond
+				if r.R[regConfig] == p.config {
+					period = p.time * 7 / 6 // a clock that is late
 				}
 				done = time.Now().Add(period)
+				if !p.late {
+					gain = r.R[regGain]
+				}
 			}
 		},
 		OnRead: func(r *sim.Registers, _ byte, _ int) {
@@ -39,9 +43,13 @@ func newPart(field func() (x, y, z float64)) *sim.Registers {
 			}
 			done = time.Time{}
 			x, y, z := field()
-			store(r.R[regData:], x*stepsXY)
-			store(r.R[regData+2:], z*stepsZ)
-			store(r.R[regData+4:], y*stepsXY)
+			if gain != gain130 {
+				x, y, z = x/2, y/2, z/2
+			}
+			gain = r.R[regGain]
+			store(r.R[regData:], x*p.stepsXY)
+			store(r.R[regData+2:], z*p.stepsZ)
+			store(r.R[regData+4:], y*p.stepsXY)
 			r.R[regStatus], r.R[regMode] = dataDone, 0x03
 		},
 	})

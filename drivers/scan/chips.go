@@ -58,7 +58,11 @@ var identified = []rule{
 // alike are chips that are known by what their registers hold after power-on, or
 // always. None has an identity that no other chip has.
 var alike = []rule{
-	{chip: "ST LSM303DLHC magnetometer (or Honeywell HMC5883L)", driver: "lsm303mag", sure: Likely, addresses: at(0x1e), steps: []step{register(0x0a, 'H', '4', '3')}},
+	{
+		chip: "ST LSM303DLHC magnetometer or Honeywell HMC5883L", driver: "lsm303mag", sure: Likely,
+		settings:  "part = \"lsm303dlhc\" # what it is: lsm303dlhc or hmc5883l; they tell the same\n",
+		addresses: at(0x1e), steps: []step{register(0x0a, 'H', '4', '3')},
+	},
 	{
 		// Product 0 is what some parts tell; both coefficients and part are ready.
 		chip: "Infineon DPS310 that does not tell its number", driver: "dps310", settings: "any_product = true\n", sure: Likely,
