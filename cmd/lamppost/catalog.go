@@ -36,6 +36,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/drivers/mlx90614"
 	"github.com/lamppost-city/lamppost/drivers/ms5611"
+	"github.com/lamppost-city/lamppost/drivers/mmc5603"
 	"github.com/lamppost-city/lamppost/drivers/nmea"
 	"github.com/lamppost-city/lamppost/drivers/opt3001"
 	"github.com/lamppost-city/lamppost/drivers/pcbadbm"
@@ -110,6 +111,7 @@ var catalog = config.Catalog{
 		ms5611.MS5611,
 		ms5611.MS5637,
 		ms5611.MS5837,
+		mmc5603.Driver,
 		nmea.Driver,
 		opt3001.Driver,
 		pcbadbm.Driver,

@@ -53,6 +53,7 @@ var identified = []rule{
 	{chip: "ams TSL2591", sure: Certain, addresses: at(0x29), steps: []step{register(0xb2, 0x50)}},                                         // ams Datasheet v2, figure 24
 	{chip: "ams CCS811", driver: "ccs811", sure: Certain, addresses: at(0x5a, 0x5b), steps: []step{register(0x20, 0x81)}},                  // SC-001232-DS, table 15
 	{chip: "ScioSense ENS160", driver: "ens160", sure: Certain, addresses: at(0x52, 0x53), steps: []step{register(0x00, 0x60, 0x01)}},      // SC-001224-DS, 16.2.1
+	{chip: "MEMSIC MMC5603", driver: "mmc5603", sure: Certain, addresses: at(0x30), steps: []step{register(0x39, 0x10)}},
 }
 
 // alike are chips that are known by what their registers hold after power-on, or
