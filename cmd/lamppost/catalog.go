@@ -35,12 +35,13 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/mcp23017"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/drivers/mlx90614"
-	"github.com/lamppost-city/lamppost/drivers/ms5611"
 	"github.com/lamppost-city/lamppost/drivers/mmc5603"
+	"github.com/lamppost-city/lamppost/drivers/ms5611"
 	"github.com/lamppost-city/lamppost/drivers/nmea"
 	"github.com/lamppost-city/lamppost/drivers/opt3001"
 	"github.com/lamppost-city/lamppost/drivers/pcbadbm"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
+	"github.com/lamppost-city/lamppost/drivers/qmc5883l"
 	"github.com/lamppost-city/lamppost/drivers/sensirion"
 	"github.com/lamppost-city/lamppost/drivers/serialair"
 	"github.com/lamppost-city/lamppost/drivers/sht2x"
@@ -116,6 +117,7 @@ var catalog = config.Catalog{
 		opt3001.Driver,
 		pcbadbm.Driver,
 		pulse.Driver,
+		qmc5883l.Driver,
 		sensirion.HDC302x,
 		sensirion.SGP30,
 		sensirion.SGP40,

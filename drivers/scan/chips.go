@@ -64,6 +64,10 @@ var alike = []rule{
 		settings:  "part = \"lsm303dlhc\" # what it is: lsm303dlhc or hmc5883l; they tell the same\n",
 		addresses: at(0x1e), steps: []step{register(0x0a, 'H', '4', '3')},
 	},
+	// An identity of ff says little; the rest is what no setting changes.
+	{chip: "QST QMC5883L", driver: "qmc5883l", sure: Likely, addresses: at(0x0d), steps: []step{
+		register(0x0d, 0xff), registers(0x06, 1, masked(0xf8, 0)), registers(0x0a, 1, masked(0x3e, 0)),
+	}},
 	{
 		// Product 0 is what some parts tell; both coefficients and part are ready.
 		chip: "Infineon DPS310 that does not tell its number", driver: "dps310", settings: "any_product = true\n", sure: Likely,
