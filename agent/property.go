@@ -143,6 +143,15 @@ var (
 	// Quantity is what the pulses of a meter stand for: pulses times per_pulse,
 	// in the unit of the meter, which the configuration knows.
 	Quantity = Property{"quantity", "1", Measurement}
+	// InputP0 to InputP7 are those of an expander with one port.
+	InputP0 = Property{"inputP0", "1", Truth}
+	InputP1 = Property{"inputP1", "1", Truth}
+	InputP2 = Property{"inputP2", "1", Truth}
+	InputP3 = Property{"inputP3", "1", Truth}
+	InputP4 = Property{"inputP4", "1", Truth}
+	InputP5 = Property{"inputP5", "1", Truth}
+	InputP6 = Property{"inputP6", "1", Truth}
+	InputP7 = Property{"inputP7", "1", Truth}
 	// Illuminance is the light that falls on a plane, as the eye sees it.
 	Illuminance = Property{"illuminance", "lx", Measurement}
 	// UVIndex is the ultraviolet light that reddens skin, as the WHO counts it.

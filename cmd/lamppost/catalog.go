@@ -107,6 +107,7 @@ var catalog = config.Catalog{
 		lsm303mag.Driver,
 		ltr390.Driver,
 		mcp23017.Driver,
+		mcp23017.PCF8574,
 		mcp9808.Driver,
 		mlx90614.Driver,
 		ms5611.MS5611,

@@ -48,7 +48,11 @@ func TestScanKnowsDrivers(t *testing.T) {
 
 			require.Len(t, found.Buses[0].Parts, 1)
 			p := found.Buses[0].Parts[0]
-			assert.Equalf(t, d.Name, p.Driver, "%+v", p)
+			if p.Driver == "" && p.Sure == scan.Possible { // one of several that are not told apart
+				assert.Containsf(t, strings.ToLower(p.Chip), d.Name, "%+v", p)
+			} else {
+				assert.Equalf(t, d.Name, p.Driver, "%+v", p)
+			}
 			if p.Sure == scan.Possible {
 				assert.Empty(t, found.tables(new(config.Config)), "a guess is not pasted")
 				return

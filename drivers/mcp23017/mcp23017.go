@@ -1,10 +1,10 @@
-// Package mcp23017 drives the Microchip MCP23017 expander as sixteen inputs for
-// contacts, floats and switches.
+// Package mcp23017 drives expanders as inputs for contacts, floats and switches:
+// the Microchip MCP23017 with sixteen, the NXP PCF8574 with eight.
 //
-// The part has no identity, and as inputs its pins are as power-on leaves them.
-// So the driver writes a mark to registers that play no part in it, and reads
-// them and all settings with the levels: that is how another part and a loss of
-// power are noticed.
+// The MCP23017 has no identity, and as inputs its pins are as power-on leaves
+// them. So the driver writes a mark to registers that play no part in it, and
+// reads them and all settings with the levels: that is how another part and a loss
+// of power are noticed. The PCF8574 has no registers at all, and nothing to lose.
 package mcp23017
 
 import (

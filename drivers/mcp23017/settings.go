@@ -1,7 +1,6 @@
 package mcp23017
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,27 +39,49 @@ func (s Settings) Validate() error {
 	if s.Pull != "up" && s.Pull != "none" {
 		return fmt.Errorf("pull %q: want up or none", s.Pull)
 	}
-	if s.Active != "low" && s.Active != "high" {
-		return fmt.Errorf("active %q: want low or high", s.Active)
+	if err := checkActive(s.Active); err != nil {
+		return err
 	}
 	return s.CheckAddress(drivers.AddressRange(0x20, 0x27)...)
 }
 
+func checkActive(level string) error {
+	if level != "low" && level != "high" {
+		return fmt.Errorf("active %q: want low or high", level)
+	}
+	return nil
+}
+
 // bits returns those of the pins in use, in their order.
-func (s Settings) bits() ([]int, error) {
+func (s Settings) bits() ([]int, error) { return pins(properties[:]).bits(s.Inputs) }
+
+// pins are those of a part, by their bits.
+type pins []agent.Property
+
+// bits returns those of the pins that are named, in their order.
+func (p pins) bits(inputs string) ([]int, error) {
 	var bits []int
-	for _, pin := range strings.Fields(s.Inputs) {
-		bit := slices.IndexFunc(properties[:], func(p agent.Property) bool { return p.Name == "input"+pin })
+	for _, pin := range strings.Fields(inputs) {
+		bit := slices.IndexFunc(p, func(p agent.Property) bool { return p.Name == "input"+pin })
 		if bit < 0 || slices.Contains(bits, bit) {
-			return nil, fmt.Errorf("inputs: %q: want pins from A0 to A7 and B0 to B7, each once", pin)
+			return nil, fmt.Errorf("inputs: %q: want pins from %s to %s, each once", pin, p[0].Name[len("input"):], p[len(p)-1].Name[len("input"):])
 		}
 		bits = append(bits, bit)
 	}
 	if bits == nil {
-		return nil, errors.New(`inputs: want at least one pin, as "A0 B3"`)
+		return nil, fmt.Errorf("inputs: want at least one pin, as %q", p[0].Name[len("input"):])
 	}
 	slices.Sort(bits)
 	return bits, nil
+}
+
+// observes tells the pins that are named.
+func (p pins) observes(inputs string) (all []drivers.Observable) {
+	bits, _ := p.bits(inputs) // Validate told what is wrong
+	for _, bit := range bits {
+		all = append(all, drivers.Observable{Property: p[bit], Resolution: 0, Class: agent.Telemetry})
+	}
+	return all
 }
 
 // registers are the settings as the part has them: all pins are inputs.
@@ -77,10 +98,4 @@ func (s Settings) registers() (r [settings]byte) {
 }
 
 // Observes tells the pins in use.
-func (s Settings) Observes() (all []drivers.Observable) {
-	bits, _ := s.bits() // Validate told what is wrong
-	for _, bit := range bits {
-		all = append(all, drivers.Observable{Property: properties[bit], Resolution: 0, Class: agent.Telemetry})
-	}
-	return all
-}
+func (s Settings) Observes() []drivers.Observable { return pins(properties[:]).observes(s.Inputs) }

@@ -98,7 +98,9 @@ var alike = []rule{
 	{chip: "Plantower PMSA003I", driver: "pmsa003i", sure: Certain, addresses: at(0x12), steps: []step{{read: 32, fits: isPMSA003I}}},
 	{chip: "Aosong AHT20", driver: "aht20", sure: Likely, addresses: at(0x38), steps: []step{{read: 7, fits: isAHT20}}},
 	// An expander of another kind would take a register's number as levels: it is not asked.
-	{chip: "Microchip MCP23017 or another port expander", driver: "mcp23017", sure: Possible, addresses: at(0x20, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27)},
+	{chip: "Microchip MCP23017", driver: "mcp23017", sure: Possible, addresses: at(0x20, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27)},
+	{chip: "NXP PCF8574", driver: "pcf8574", sure: Possible, addresses: at(0x20, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27)},
+	{chip: "NXP PCF8574A", driver: "pcf8574", sure: Possible, addresses: span(0x38, 0x3f)},
 	{chip: "Rohm BH1750", driver: "bh1750", sure: Possible, addresses: at(0x23, 0x5c)},
 	{chip: "TI INA219", driver: "ina219", sure: Possible, addresses: span(0x40, 0x4f)},
 	{chip: "LM75 family", driver: "lm75", sure: Possible, addresses: span(0x48, 0x4f)},

@@ -78,7 +78,7 @@ func TestScan(t *testing.T) {
 	assert.Empty(t, buses[0].Err)
 	assert.Equal(t, "bcm2835 (i2c@7e804000)", buses[0].Name)
 	assert.Equal(t, []string{
-		"1 20 possible mcp23017", // an expander has no identity, and is not asked for one
+		"1 20 possible ", // an expander has no identity, and is not asked for one: which driver, a person knows
 		"1 23 possible bh1750",
 		"1 38 likely aht20",
 		"1 40 likely ina219",
