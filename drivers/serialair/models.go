@@ -33,13 +33,13 @@ var MHZ19 = drivers.New(drivers.Info{
 }, MHZ19Settings{}, openMHZ19, simulateMHZ19)
 
 // PMSx003Settings are the keys of a sensor with driver = "pmsx003".
-type PMSx003Settings struct{ Port }
+type PMSx003Settings struct{ drivers.Serial }
 
 // SDS011Settings are the keys of a sensor with driver = "sds011".
-type SDS011Settings struct{ Port }
+type SDS011Settings struct{ drivers.Serial }
 
 // MHZ19Settings are the keys of a sensor with driver = "mhz19".
-type MHZ19Settings struct{ Port }
+type MHZ19Settings struct{ drivers.Serial }
 
 func observes(resolution int8, all ...agent.Property) (o []drivers.Observable) {
 	for _, p := range all {
@@ -49,15 +49,15 @@ func observes(resolution int8, all ...agent.Property) (o []drivers.Observable) {
 }
 
 func openPMSx003(host drivers.Host, s PMSx003Settings) (agent.Sensor, error) {
-	return &sensor{model{nil, 5 * time.Second, pmsFrame}, host, s.Port.Port}, nil // a frame every 2.3 s at most
+	return &sensor{model{nil, 5 * time.Second, pmsFrame}, host, s.Serial}, nil // a frame every 2.3 s at most
 }
 
 func openSDS011(host drivers.Host, s SDS011Settings) (agent.Sensor, error) {
-	return &sensor{model{nil, 3 * time.Second, sdsFrame}, host, s.Port.Port}, nil // a frame a second
+	return &sensor{model{nil, 3 * time.Second, sdsFrame}, host, s.Serial}, nil // a frame a second
 }
 
 func openMHZ19(host drivers.Host, s MHZ19Settings) (agent.Sensor, error) {
-	return &sensor{model{mhzAsk, time.Second, mhzFrame}, host, s.Port.Port}, nil
+	return &sensor{model{mhzAsk, time.Second, mhzFrame}, host, s.Serial}, nil
 }
 
 // pmsFrame decodes 42 4d, the length of what follows, words, and the sum of all

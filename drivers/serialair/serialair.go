@@ -17,20 +17,8 @@ import (
 
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/drivers/serialline"
 )
-
-// Port is the place of a part: the settings that every driver here embeds.
-type Port struct {
-	Port string `doc:"serial port: \"/dev/serial0\" on the header of a Raspberry Pi, \"/dev/ttyUSB0\""`
-}
-
-// Validate rejects a missing port.
-func (s Port) Validate() error {
-	if s.Port == "" {
-		return errors.New("port: want the serial port, as \"/dev/serial0\"")
-	}
-	return nil
-}
 
 // baud is what all of them have.
 const baud = 9600
@@ -48,55 +36,36 @@ type model struct {
 
 type sensor struct {
 	model
-	host   drivers.Host
-	device string
+	host drivers.Host
+	drivers.Serial
 }
 
 // longest is how much is read for one frame, at most: a few frames.
 const longest = 1024
 
 // Observe implements agent.Sensor.
-func (s *sensor) Observe(ctx context.Context, into []agent.Result) (results []agent.Result, err error) {
-	if err := ctx.Err(); err != nil {
-		return into, err
-	}
-	port, err := s.host.Serial(s.device, baud)
-	if err != nil {
-		return into, err
-	}
-	defer func() { err = errors.Join(err, port.Close()) }()
-	end := time.Now().Add(s.timeout)
-	if d, ok := ctx.Deadline(); ok && d.Before(end) {
-		end = d
-	}
-	if err := port.SetReadDeadline(end); err != nil {
-		return into, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = port.SetReadDeadline(time.Now()) }) // ends the read
-	defer stop()
-	if s.ask != nil {
-		if _, err := port.Write(s.ask); err != nil {
-			return into, fmt.Errorf("ask: %w", err)
+func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
+	err := s.Listen(ctx, s.host, baud, s.timeout, func(port serialline.Port) error {
+		if s.ask != nil {
+			if _, err := port.Write(s.ask); err != nil {
+				return fmt.Errorf("ask: %w", err)
+			}
 		}
-	}
-	got, err := s.listen(port)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		if d, ok := ctx.Deadline(); ctx.Err() != nil || ok && !time.Now().Before(d) {
-			return into, errors.Join(context.Cause(ctx), context.DeadlineExceeded)
+		got, err := s.listen(port)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return fmt.Errorf("no frame in %v: %w", s.timeout, err)
 		}
-		return into, fmt.Errorf("%w: serial %s: no frame in %v", drivers.ErrNotReady, s.device, s.timeout)
-	}
-	if err != nil {
-		return into, fmt.Errorf("read: %w", err)
-	}
-	return append(into, got...), nil
+		into = append(into, got...)
+		return err
+	})
+	return into, err
 }
 
 // Close implements agent.Sensor.
 func (s *sensor) Close() error { return nil }
 
 // listen returns what the first frame says.
-func (s *sensor) listen(port interface{ Read([]byte) (int, error) }) ([]agent.Result, error) {
+func (s *sensor) listen(port serialline.Port) ([]agent.Result, error) {
 	var (
 		b    []byte
 		read [64]byte

@@ -19,14 +19,14 @@ const device = "/dev/serial0"
 
 func TestDrivers(t *testing.T) {
 	t.Run("pmsx003", func(t *testing.T) {
-		drivertest.Run(t, PMSx003, func(s *PMSx003Settings) { s.Port.Port = device })
+		drivertest.Run(t, PMSx003, func(s *PMSx003Settings) { s.Port = device })
 	})
 	t.Run("sds011", func(t *testing.T) {
-		drivertest.Run(t, SDS011, func(s *SDS011Settings) { s.Port.Port = device })
+		drivertest.Run(t, SDS011, func(s *SDS011Settings) { s.Port = device })
 	})
 	t.Run("mhz19", func(t *testing.T) {
-		drivertest.Run(t, MHZ19, func(s *MHZ19Settings) { s.Port.Port = device })
-		drivertest.FlippedBits(t, MHZ19, func(s *MHZ19Settings) { s.Port.Port = device })
+		drivertest.Run(t, MHZ19, func(s *MHZ19Settings) { s.Port = device })
+		drivertest.FlippedBits(t, MHZ19, func(s *MHZ19Settings) { s.Port = device })
 	})
 }
 
@@ -48,9 +48,9 @@ func (f fixed) Sent(from, to time.Time) []byte {
 type opener func(drivers.Host) (agent.Sensor, error)
 
 var (
-	pms opener = func(h drivers.Host) (agent.Sensor, error) { return openPMSx003(h, PMSx003Settings{Port{device}}) }
-	sds opener = func(h drivers.Host) (agent.Sensor, error) { return openSDS011(h, SDS011Settings{Port{device}}) }
-	mhz opener = func(h drivers.Host) (agent.Sensor, error) { return openMHZ19(h, MHZ19Settings{Port{device}}) }
+	pms opener = func(h drivers.Host) (agent.Sensor, error) { return openPMSx003(h, PMSx003Settings{drivers.Serial{Port: device}}) }
+	sds opener = func(h drivers.Host) (agent.Sensor, error) { return openSDS011(h, SDS011Settings{drivers.Serial{Port: device}}) }
+	mhz opener = func(h drivers.Host) (agent.Sensor, error) { return openMHZ19(h, MHZ19Settings{drivers.Serial{Port: device}}) }
 )
 
 // observe lets a part say something.
@@ -165,12 +165,12 @@ func TestOldFramesAreNotHeard(t *testing.T) {
 		assert.ErrorIs(t, err, drivers.ErrNotReady)
 		assert.ErrorContains(t, err, "no frame in 3s")
 		assert.Equal(t, 3*time.Second, time.Since(start))
-		s, err = openSDS011(host, SDS011Settings{Port{"/dev/other"}})
+		s, err = openSDS011(host, SDS011Settings{drivers.Serial{Port: "/dev/other"}})
 		require.NoError(t, err)
 		_, err = s.Observe(t.Context(), nil)
 		assert.ErrorContains(t, err, "/dev/other")
 	})
-	assert.Error(t, Port{}.Validate())
+	assert.Error(t, drivers.Serial{}.Validate())
 }
 
 func TestRecordedFrames(t *testing.T) {

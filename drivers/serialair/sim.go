@@ -28,7 +28,7 @@ func (s stream) Sent(from, to time.Time) []byte {
 }
 
 func simulatePMSx003(host *sim.Host, s PMSx003Settings) {
-	host.AddSerial(s.Port.Port, stream(func() []byte { return pmsWords(particles()) }))
+	host.AddSerial(s.Port, stream(func() []byte { return pmsWords(particles()) }))
 }
 
 // pmsWords is a frame of a part by Plantower, for a PM2.5.
@@ -46,7 +46,7 @@ func pmsWords(pm25 float64) []byte {
 }
 
 func simulateSDS011(host *sim.Host, s SDS011Settings) {
-	host.AddSerial(s.Port.Port, stream(func() []byte {
+	host.AddSerial(s.Port, stream(func() []byte {
 		b := []byte{0xaa, 0xc0}
 		b = binary.LittleEndian.AppendUint16(b, uint16(10*particles()))
 		b = binary.LittleEndian.AppendUint16(b, uint16(12*particles()))
@@ -65,7 +65,7 @@ type meter struct {
 	at     time.Time
 }
 
-func simulateMHZ19(host *sim.Host, s MHZ19Settings) { host.AddSerial(s.Port.Port, &meter{}) }
+func simulateMHZ19(host *sim.Host, s MHZ19Settings) { host.AddSerial(s.Port, &meter{}) }
 
 // Write implements sim.SerialPart.
 func (m *meter) Write(b []byte) {
