@@ -191,6 +191,8 @@ var (
 	HDOP = Property{"hdop", "1", Measurement}
 	// Satellites is how many a position was made with.
 	Satellites = Property{"satellites", "1", Measurement}
+	// BatteryLevel is how much of its charge a battery has left.
+	BatteryLevel = Property{"batteryLevel", "%", Measurement}
 	// ClockStopped is 1 when a battery-backed clock lost the time.
 	ClockStopped = Property{"clockStopped", "1", Truth}
 	// UnderVoltage tells that the supply of the gateway is too weak.

@@ -32,6 +32,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/lps22"
 	"github.com/lamppost-city/lamppost/drivers/lsm303mag"
 	"github.com/lamppost-city/lamppost/drivers/ltr390"
+	"github.com/lamppost-city/lamppost/drivers/max17048"
 	"github.com/lamppost-city/lamppost/drivers/mcp23017"
 	"github.com/lamppost-city/lamppost/drivers/mcp9808"
 	"github.com/lamppost-city/lamppost/drivers/mlx90614"
@@ -106,6 +107,7 @@ var catalog = config.Catalog{
 		lps22.Driver,
 		lsm303mag.Driver,
 		ltr390.Driver,
+		max17048.Driver,
 		mcp23017.Driver,
 		mcp23017.PCF8574,
 		mcp9808.Driver,

@@ -40,8 +40,9 @@ var identified = []rule{
 	{chip: "TI TMP422", driver: "tmp421", sure: Certain, addresses: tmp421, steps: []step{register(0xfe, 0x55), register(0xff, 0x22)}},
 	{chip: "TI TMP423", driver: "tmp421", sure: Certain, addresses: tmp421, steps: []step{register(0xfe, 0x55), register(0xff, 0x23)}},
 	{chip: "Vishay VEML7700", driver: "veml7700", sure: Certain, addresses: at(0x10), steps: []step{registers(0x07, 2, func(b []byte) bool { return b[0] == 0x81 && b[1]&0xef == 0xc4 })}},
-	{chip: "Benewake TF-Luna", driver: "tfluna", sure: Certain, addresses: at(0x10), steps: []step{register(0x3c, 'L', 'U', 'N', 'A')}},    // SJ-PM-TF-Luna A05, appendix III
-	{chip: "ST LIS3DH", driver: "lis3dh", sure: Certain, addresses: at(0x18, 0x19), steps: []step{register(0x0f, 0x33)}},                   // DocID17530, 8.7
+	{chip: "Benewake TF-Luna", driver: "tfluna", sure: Certain, addresses: at(0x10), steps: []step{register(0x3c, 'L', 'U', 'N', 'A')}}, // SJ-PM-TF-Luna A05, appendix III
+	{chip: "ST LIS3DH", driver: "lis3dh", sure: Certain, addresses: at(0x18, 0x19), steps: []step{register(0x0f, 0x33)}},                // DocID17530, 8.7
+	{chip: "Maxim MAX17048", driver: "max17048", sure: Certain, addresses: at(0x36), steps: []step{word(0x08, 0xfff0, 0x0010), word(0x0c, 0xff00, 0x9700)}},
 	{chip: "TDK MPU-6050", sure: Certain, addresses: at(0x68, 0x69), steps: []step{register(0x75, 0x68)}},                                  // RM-MPU-6000A, 4.32
 	{chip: "ST HTS221", driver: "hts221", sure: Certain, addresses: at(0x5f), steps: []step{register(0x0f, 0xbc)}},                         // DocID026333, 7.1
 	{chip: "ST LPS22HB", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb1)}},                   // DocID027083, 9.7
@@ -88,6 +89,10 @@ var alike = []rule{
 	// Version, scratch and control as after power-on, or as the driver sets them (programming manual).
 	{chip: "PCB Artists decibel meter", driver: "pcbadbm", sure: Likely, addresses: at(0x48), steps: []step{registers(0x00, 9, isDecibelMeter)}},
 	{chip: "TI INA219", driver: "ina219", sure: Likely, addresses: span(0x40, 0x4f), steps: []step{word(0x00, 0xffff, 0x399f), word(0x02, 0x0004, 0), word(0x05, 0x0001, 0)}},
+	// Older gauges have small numbers as their version.
+	{chip: "Maxim MAX17043", driver: "max17048", sure: Likely, addresses: at(0x36), steps: []step{
+		registers(0x08, 2, func(b []byte) bool { return b[0] == 0 && b[1] > 0 && b[1] < 0x10 }), word(0x0c, 0xff00, 0x9700),
+	}},
 	// Control and status as they are after power-on, or nearly so.
 	{chip: "Maxim DS3231 clock: dtoverlay=i2c-rtc,ds3231 sets the clock by it", driver: "ds3231", sure: Likely, addresses: at(0x68), steps: []step{
 		registers(0x00, 7, isClock), registers(0x0e, 2, func(b []byte) bool { return (b[0]&0x1c == 0x1c || b[1]&0x08 != 0) && b[1]&0x70 == 0 }), registers(0x12, 1, masked(0x3f, 0)),

@@ -48,9 +48,15 @@ func (f fixed) Sent(from, to time.Time) []byte {
 type opener func(drivers.Host) (agent.Sensor, error)
 
 var (
-	pms opener = func(h drivers.Host) (agent.Sensor, error) { return openPMSx003(h, PMSx003Settings{drivers.Serial{Port: device}}) }
-	sds opener = func(h drivers.Host) (agent.Sensor, error) { return openSDS011(h, SDS011Settings{drivers.Serial{Port: device}}) }
-	mhz opener = func(h drivers.Host) (agent.Sensor, error) { return openMHZ19(h, MHZ19Settings{drivers.Serial{Port: device}}) }
+	pms opener = func(h drivers.Host) (agent.Sensor, error) {
+		return openPMSx003(h, PMSx003Settings{drivers.Serial{Port: device}})
+	}
+	sds opener = func(h drivers.Host) (agent.Sensor, error) {
+		return openSDS011(h, SDS011Settings{drivers.Serial{Port: device}})
+	}
+	mhz opener = func(h drivers.Host) (agent.Sensor, error) {
+		return openMHZ19(h, MHZ19Settings{drivers.Serial{Port: device}})
+	}
 )
 
 // observe lets a part say something.

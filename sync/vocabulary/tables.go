@@ -113,6 +113,7 @@ var byName = index(
 	term(agent.Altitude, "Altitude above the sea", cf+"altitude", "location"),
 	term(agent.HDOP, "Horizontal dilution of precision", qudt+"DimensionlessRatio", ""),
 	term(agent.Satellites, "Satellites in use", qudt+"Count", ""),
+	term(agent.BatteryLevel, "Battery level", qudt+"DimensionlessRatio", "batteryLife"),
 	term(agent.ClockStopped, "Clock stopped", qudt+"Dimensionless", ""),
 	term(agent.UnderVoltage, "Supply too weak", qudt+"Dimensionless", ""),
 	term(agent.FreeDisk, "Free disk space", qudt+"InformationEntropy", ""),
