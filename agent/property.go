@@ -152,6 +152,13 @@ var (
 	InputP5 = Property{"inputP5", "1", Truth}
 	InputP6 = Property{"inputP6", "1", Truth}
 	InputP7 = Property{"inputP7", "1", Truth}
+	// PH to FlowRate are of water: its acidity, how well it conducts, the oxygen
+	// and the potential of oxidation and reduction in it, and how much flows.
+	PH                     = Property{"ph", "[pH]", Measurement}
+	ElectricalConductivity = Property{"electricalConductivity", "uS/cm", Measurement}
+	DissolvedOxygen        = Property{"dissolvedOxygen", "mg/L", Measurement}
+	RedoxPotential         = Property{"redoxPotential", "mV", Measurement}
+	FlowRate               = Property{"flowRate", "L/min", Measurement}
 	// Illuminance is the light that falls on a plane, as the eye sees it.
 	Illuminance = Property{"illuminance", "lx", Measurement}
 	// UVIndex is the ultraviolet light that reddens skin, as the WHO counts it.

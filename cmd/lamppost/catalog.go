@@ -18,6 +18,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/ds18b20"
 	"github.com/lamppost-city/lamppost/drivers/ds3231"
 	"github.com/lamppost-city/lamppost/drivers/ens160"
+	"github.com/lamppost-city/lamppost/drivers/ezo"
 	"github.com/lamppost-city/lamppost/drivers/hdc1080"
 	"github.com/lamppost-city/lamppost/drivers/hdc2080"
 	"github.com/lamppost-city/lamppost/drivers/health"
@@ -86,6 +87,13 @@ var catalog = config.Catalog{
 		ds3231.DS1307,
 		ds18b20.Driver,
 		ens160.Driver,
+		ezo.CO2,
+		ezo.DO,
+		ezo.EC,
+		ezo.FLO,
+		ezo.ORP,
+		ezo.PH,
+		ezo.RTD,
 		health.Gateway,
 		hdc1080.Driver,
 		hdc2080.Driver,

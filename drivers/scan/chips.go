@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -138,6 +139,8 @@ var commanded = []rule{
 	// While it measures, it answers what it has measured.
 	{chip: "Sensirion SFA30", driver: "sfa30", sure: Likely, addresses: at(0x5d), quiet: true, steps: []step{words([]byte{0x03, 0x27}, 5*ms, 3, nil)}},
 	{chip: "Sensirion SCD30", driver: "scd30", sure: Certain, addresses: at(0x61), eager: true, steps: []step{words([]byte{0xd1, 0x00}, 5*ms, 1, nil)}},
+	ezo("CO2", "ezoco2", 0x69), ezo("D.O.", "ezodo", 0x61), ezo("DO", "ezodo", 0x61), ezo("EC", "ezoec", 0x64), ezo("FLO", "ezoflo", 0x68),
+	ezo("OR", "ezoorp", 0x62), ezo("pH", "ezoph", 0x63), ezo("RTD", "ezortd", 0x66),
 	sen5x("sen50"), sen5x("sen54"), sen5x("sen55"),
 	{chip: "Sensirion SEN66", driver: "sen66", sure: Certain, addresses: at(0x6b), quiet: true, steps: []step{words([]byte{0xd0, 0x14}, 50*ms, 16, named("SEN66"))}},
 	{chip: "Sensirion SPS30", driver: "sps30", sure: Certain, addresses: at(0x69), eager: true, steps: []step{words([]byte{0xd0, 0x02}, 5*ms, 4, is(0x3030, 0x3038, 0x3030, 0x3030))}},
@@ -152,6 +155,15 @@ func sen5x(model string) rule {
 	name := strings.ToUpper(model)
 	return rule{chip: "Sensirion " + name, driver: "sen5x", settings: "model = \"" + model + "\"\n", sure: Certain, addresses: at(0x69), eager: true, steps: []step{
 		words([]byte{0xd0, 0x14}, 50*ms, 16, named(name)),
+	}}
+}
+
+// ezo is the rule of an EZO circuit, which tells its name (datasheets, "Device
+// information"). The question is one byte: another part points at a register.
+func ezo(name, driver string, address uint16) rule {
+	start := []byte("\x01?I," + name + ",")
+	return rule{chip: "Atlas Scientific EZO " + name, driver: driver, sure: Certain, addresses: at(address), steps: []step{
+		{[]byte("i"), 300 * ms, 32, func(b []byte) bool { return bytes.HasPrefix(b, start) }},
 	}}
 }
 
