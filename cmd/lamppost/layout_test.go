@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -180,6 +182,39 @@ func undocumented(t *testing.T, file string, d *ast.GenDecl) {
 					assert.Truef(t, d.Doc != nil || s.Doc != nil || s.Comment != nil, "%s: %s has no doc comment", file, name.Name)
 				}
 			}
+		}
+	}
+}
+
+// TestDecodersAreTried looks in each family of drivers that decodes something for
+// a fuzz test, and for a benchmark.
+func TestDecodersAreTried(t *testing.T) {
+	lines := []string{"drivers/contact", "drivers/pulse"} // they have levels and counts
+	families := make(map[string]bool)
+	eachFile(t, func(pkg, _ string, _ *token.FileSet, tree *ast.File) {
+		ast.Inspect(tree, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if ok && fmt.Sprint(s.X) == "drivers" && s.Sel.Name == "New" && strings.HasPrefix(pkg, "drivers/") {
+				families[pkg] = true
+			}
+			return true
+		})
+	})
+	require.Greater(t, len(families), 30)
+	for pkg := range families {
+		if slices.Contains(lines, pkg) {
+			continue
+		}
+		tests, err := filepath.Glob(filepath.Join("..", "..", pkg, "*_test.go"))
+		require.NoError(t, err)
+		var text strings.Builder
+		for _, file := range tests {
+			b, err := os.ReadFile(file)
+			require.NoError(t, err)
+			text.Write(b)
+		}
+		for _, kind := range []string{"func Fuzz", "func Benchmark", "drivertest.Run"} {
+			assert.Contains(t, text.String(), kind, pkg)
 		}
 	}
 }

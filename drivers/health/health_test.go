@@ -83,3 +83,33 @@ func TestGateway(t *testing.T) {
 	assert.Error(t, GatewaySettings{"lamppost"}.Validate())
 	assert.NoError(t, GatewaySettings{"/"}.Validate())
 }
+
+func FuzzObserve(f *testing.F) {
+	for _, text := range []string{"0\n", "0x50005\n", "MemAvailable: 12 kB\n", "0.17 0.2 0.3 1/200 99\n", "NaN", "-1", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		host := files(map[string]string{throttled: text, "proc/meminfo": text, "proc/loadavg": text})
+		s, err := openSupply(host, SupplySettings{})
+		require.NoError(t, err)
+		if got, err := s.Observe(t.Context(), nil); err == nil {
+			assert.Contains(t, []float64{0, 1}, got[0].Value)
+		}
+		s, err = openGateway(host, GatewaySettings{})
+		require.NoError(t, err)
+		got, _ := s.Observe(t.Context(), nil)
+		for _, r := range got {
+			assert.True(t, 0 <= r.Value && r.Value < 1e18, "%s: %v", r.Property.Name, r.Value)
+		}
+	})
+}
+
+func BenchmarkObserve(b *testing.B) {
+	s, err := openSupply(files(map[string]string{throttled: "50005\n"}), SupplySettings{})
+	require.NoError(b, err)
+	var room [1]agent.Result
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = s.Observe(b.Context(), room[:0])
+	}
+}

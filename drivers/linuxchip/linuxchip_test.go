@@ -117,3 +117,31 @@ func TestSettings(t *testing.T) {
 	assert.Error(t, IIOSettings{Chip{Chip: "bme280"}, "temp1"}.Validate())
 	assert.NoError(t, IIOSettings{Chip{Chip: "bme280"}, "temp"}.Validate())
 }
+
+func FuzzObserve(f *testing.F) {
+	for _, text := range []string{"-12500\n", "48312", "NaN\n", "1e400", "0x1p9", "Inf", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		const folder = "sys/class/hwmon/hwmon0/"
+		host := files(map[string]string{folder + "name": "x", folder + "temp1_input": text, folder + "humidity1_input": text})
+		s, err := openHwmon(host, HwmonSettings{Chip{Chip: "x"}, "temp1,humidity1"})
+		require.NoError(t, err)
+		got, _ := s.Observe(t.Context(), nil)
+		for _, r := range got {
+			q := hwmon.kinds[map[agent.Property]string{agent.PartTemperature: "temp", agent.AirTemperature: "temp", agent.RelativeHumidity: "humidity"}[r.Property]]
+			assert.True(t, q.lowest <= r.Value && r.Value <= q.highest, "%s: %v", r.Property.Name, r.Value)
+		}
+	})
+}
+
+func BenchmarkObserve(b *testing.B) {
+	const folder = "sys/class/hwmon/hwmon0/"
+	s, err := openHwmon(files(map[string]string{folder + "name": "x", folder + "temp1_input": "-12500\n"}), HwmonSettings{Chip{Chip: "x"}, "temp1"})
+	require.NoError(b, err)
+	var room [1]agent.Result
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = s.Observe(b.Context(), room[:0])
+	}
+}

@@ -81,3 +81,34 @@ func TestDiagnostic(t *testing.T) {
 	assert.NoError(t, Settings{Zone: 0}.Validate())
 	assert.Error(t, Settings{Zone: -1}.Validate())
 }
+
+// zone returns a sensor whose file says text.
+func zone(text *string) agent.Sensor {
+	host := new(sim.Host)
+	host.AddFile(Settings{}.path(), func() []byte { return []byte(*text) })
+	s, _ := open(host, Settings{}) // it only joins the path
+	return s
+}
+
+func FuzzObserve(f *testing.F) {
+	for _, text := range []string{"48312\n", "-274000\n", "NaN", "0x10", "1e9", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if got, err := zone(&text).Observe(t.Context(), nil); err == nil {
+			assert.True(t, -55 <= got[0].Value && got[0].Value <= 150, got)
+		} else {
+			assert.Empty(t, got)
+		}
+	})
+}
+
+func BenchmarkObserve(b *testing.B) {
+	text := "48312\n"
+	s := zone(&text)
+	var room [1]agent.Result
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = s.Observe(b.Context(), room[:0])
+	}
+}
