@@ -52,6 +52,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/thermal"
 	"github.com/lamppost-city/lamppost/drivers/tmp117"
 	"github.com/lamppost-city/lamppost/drivers/tmp421"
+	"github.com/lamppost-city/lamppost/drivers/tsl2591"
 	"github.com/lamppost-city/lamppost/drivers/veml7700"
 	"github.com/lamppost-city/lamppost/sync/fiware"
 	"github.com/lamppost-city/lamppost/sync/ngsild"
@@ -148,6 +149,7 @@ var catalog = config.Catalog{
 		thermal.Driver,
 		tmp117.Driver,
 		tmp421.Driver,
+		tsl2591.Driver,
 		veml7700.Driver,
 	},
 	Protocols: []uplink.Protocol{

@@ -52,7 +52,7 @@ var identified = []rule{
 	{chip: "Lite-On LTR-390", driver: "ltr390", sure: Certain, addresses: at(0x53), steps: []step{registers(0x06, 1, masked(0xf0, 0xb0))}}, // DS86-2015-0004, 6
 	{chip: "Analog Devices ADXL345", driver: "adxl345", sure: Certain, addresses: at(0x1d, 0x53), steps: []step{register(0x00, 0xe5)}},     // Rev. G, register map
 	{chip: "ST LIS2MDL", sure: Certain, addresses: at(0x1e), steps: []step{register(0x4f, 0x40)}},                                          // DocID029045, 8.5
-	{chip: "ams TSL2591", sure: Certain, addresses: at(0x29), steps: []step{register(0xb2, 0x50)}},                                         // ams Datasheet v2, figure 24
+	{chip: "ams TSL2591", driver: "tsl2591", sure: Certain, addresses: at(0x29), steps: []step{register(0xb2, 0x50)}},                      // ams Datasheet v2, figure 24
 	{chip: "ams CCS811", driver: "ccs811", sure: Certain, addresses: at(0x5a, 0x5b), steps: []step{register(0x20, 0x81)}},                  // SC-001232-DS, table 15
 	{chip: "ScioSense ENS160", driver: "ens160", sure: Certain, addresses: at(0x52, 0x53), steps: []step{register(0x00, 0x60, 0x01)}},      // SC-001224-DS, 16.2.1
 	{chip: "MEMSIC MMC5603", driver: "mmc5603", sure: Certain, addresses: at(0x30), steps: []step{register(0x39, 0x10)}},
