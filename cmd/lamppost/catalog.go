@@ -53,6 +53,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/tmp117"
 	"github.com/lamppost-city/lamppost/drivers/tmp421"
 	"github.com/lamppost-city/lamppost/drivers/tsl2591"
+	"github.com/lamppost-city/lamppost/drivers/veml6075"
 	"github.com/lamppost-city/lamppost/drivers/veml7700"
 	"github.com/lamppost-city/lamppost/sync/fiware"
 	"github.com/lamppost-city/lamppost/sync/ngsild"
@@ -150,6 +151,7 @@ var catalog = config.Catalog{
 		tmp117.Driver,
 		tmp421.Driver,
 		tsl2591.Driver,
+		veml6075.Driver,
 		veml7700.Driver,
 	},
 	Protocols: []uplink.Protocol{

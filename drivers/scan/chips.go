@@ -43,6 +43,7 @@ var identified = []rule{
 	{chip: "Vishay VEML7700", driver: "veml7700", sure: Certain, addresses: at(0x10), steps: []step{registers(0x07, 2, func(b []byte) bool { return b[0] == 0x81 && b[1]&0xef == 0xc4 })}},
 	{chip: "Benewake TF-Luna", driver: "tfluna", sure: Certain, addresses: at(0x10), steps: []step{register(0x3c, 'L', 'U', 'N', 'A')}}, // SJ-PM-TF-Luna A05, appendix III
 	{chip: "ST LIS3DH", driver: "lis3dh", sure: Certain, addresses: at(0x18, 0x19), steps: []step{register(0x0f, 0x33)}},                // DocID17530, 8.7
+	{chip: "Vishay VEML6075", driver: "veml6075", sure: Certain, addresses: at(0x10), steps: []step{register(0x0c, 0x26, 0x00)}},        // 84304, command register format
 	{chip: "Maxim MAX17048", driver: "max17048", sure: Certain, addresses: at(0x36), steps: []step{word(0x08, 0xfff0, 0x0010), word(0x0c, 0xff00, 0x9700)}},
 	{chip: "TDK MPU-6050", sure: Certain, addresses: at(0x68, 0x69), steps: []step{register(0x75, 0x68)}},                                  // RM-MPU-6000A, 4.32
 	{chip: "ST HTS221", driver: "hts221", sure: Certain, addresses: at(0x5f), steps: []step{register(0x0f, 0xbc)}},                         // DocID026333, 7.1
