@@ -55,6 +55,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/tsl2591"
 	"github.com/lamppost-city/lamppost/drivers/veml6075"
 	"github.com/lamppost-city/lamppost/drivers/veml7700"
+	"github.com/lamppost-city/lamppost/drivers/vl53l1x"
 	"github.com/lamppost-city/lamppost/sync/fiware"
 	"github.com/lamppost-city/lamppost/sync/ngsild"
 	"github.com/lamppost-city/lamppost/sync/senml"
@@ -153,6 +154,7 @@ var catalog = config.Catalog{
 		tsl2591.Driver,
 		veml6075.Driver,
 		veml7700.Driver,
+		vl53l1x.Driver,
 	},
 	Protocols: []uplink.Protocol{
 		senml.Protocol,

@@ -108,6 +108,8 @@ var alike = []rule{
 	{chip: "Microchip MCP23017", driver: "mcp23017", sure: Possible, addresses: at(0x20, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27)},
 	{chip: "NXP PCF8574", driver: "pcf8574", sure: Possible, addresses: at(0x20, 0x21, 0x22, 0x24, 0x25, 0x26, 0x27)},
 	{chip: "NXP PCF8574A", driver: "pcf8574", sure: Possible, addresses: span(0x38, 0x3f)},
+	// The number of its register has two bytes: the second may be written to another part.
+	{chip: "ST VL53L1X or VL53L0X", driver: "vl53l1x", sure: Possible, addresses: at(0x29)},
 	{chip: "Rohm BH1750", driver: "bh1750", sure: Possible, addresses: at(0x23, 0x5c)},
 	{chip: "TI INA219", driver: "ina219", sure: Possible, addresses: span(0x40, 0x4f)},
 	{chip: "LM75 family", driver: "lm75", sure: Possible, addresses: span(0x48, 0x4f)},
