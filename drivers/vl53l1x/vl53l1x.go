@@ -92,7 +92,7 @@ func (s *sensor) initialise(ctx context.Context) error {
 	if err := s.write(ctx, regMode, stop); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
-	if err := s.write(ctx, regConfig, config[:]...); err != nil {
+	if err := s.dev.Write(ctx, append([]byte{regConfig >> 8, regConfig}, config[:]...)...); err != nil {
 		return fmt.Errorf("configure: %w", err)
 	}
 	if _, err := s.results(ctx, 1); err != nil {
@@ -170,6 +170,7 @@ func (s *sensor) read(ctx context.Context, reg uint16, r []byte) error {
 	return s.dev.Tx(ctx, w[:], r)
 }
 
-func (s *sensor) write(ctx context.Context, reg uint16, values ...byte) error {
-	return s.dev.Write(ctx, append([]byte{byte(reg >> 8), byte(reg)}, values...)...)
+func (s *sensor) write(ctx context.Context, reg uint16, value byte) error {
+	w := [3]byte{byte(reg >> 8), byte(reg), value}
+	return s.dev.Tx(ctx, w[:], nil)
 }
