@@ -56,15 +56,15 @@ func TestGasCell(t *testing.T) {
 		we, ae, t float64
 		want      float64
 	}{
-		"NO2 at 20 °C":         {nil, 300, 290, 20, 27.193},           // (8 - 1.8*1) / 0.228
-		"NO2 at 25 °C":         {nil, 300, 290, 25, 26.974},           // 1.85 is between
-		"NO2 in great cold":    {nil, 300, 290, -45, 31.579},          // 0.8 as at -30 °C
-		"NO2, more than none":  {nil, 292, 290, 20, -7.895},           // noise around nothing
-		"CO":                   {co, 420, 320, 20, 350},               // (90 + 0.9*5) / 0.27
-		"algorithm 2":          {with(2), 300, 290, 20, 23.246},       // (8 - 1.8*6/4) / 0.228
-		"algorithm 3":          {with(3), 300, 290, 20, 18.421},       // (8 - 2 - 1.8) / 0.228
-		"algorithm 4":          {with(4), 300, 290, 20, 0.877},        // (8 - 6 - 1.8) / 0.228
-		"algorithm 1 at 50 °C": {nil, 300, 290, 50, (8 - 3.6) / .228}, // the end of the table counts
+		"NO2 at 20 °C":         {nil, 300, 290, 20, 27.193},                                                                              // (8 - 1.8*1) / 0.228
+		"NO2 at 25 °C":         {nil, 300, 290, 25, 26.974},                                                                              // 1.85 is between
+		"NO2 in great cold":    {map[string]any{"Factors": []float64{0.6, 0.8, 1, 1.2, 1.6, 1.8, 1.9, 2.5, 3.6}}, 300, 290, -45, 32.456}, // 0.6 as at -30 °C
+		"NO2, more than none":  {nil, 292, 290, 20, -7.895},                                                                              // noise around nothing
+		"CO":                   {co, 420, 320, 20, 350},                                                                                  // (90 + 0.9*5) / 0.27
+		"algorithm 2":          {with(2), 300, 290, 20, 23.246},                                                                          // (8 - 1.8*6/4) / 0.228
+		"algorithm 3":          {with(3), 300, 290, 20, 18.421},                                                                          // (8 - 2 - 1.8) / 0.228
+		"algorithm 4":          {with(4), 300, 290, 20, 0.877},                                                                           // (8 - 6 - 1.8) / 0.228
+		"algorithm 1 at 50 °C": {nil, 300, 290, 50, (8 - 3.6) / .228},                                                                    // the end of the table counts
 	} {
 		step, after := gasCellStepOf(t, tt.change)
 		got := step.Process(cellReading(tt.we, tt.ae, tt.t))

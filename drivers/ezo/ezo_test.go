@@ -138,6 +138,8 @@ func TestRefuses(t *testing.T) {
 	_, err := said(t, PH, func(p *part) { p.model = orp })
 	assert.ErrorIs(t, err, drivers.ErrIdentity)
 	assert.ErrorContains(t, err, `it is "?I,OR,2.14", want pH`)
+	_, err = said(t, PH, func(p *part) { p.model.wait += 500 * time.Millisecond })
+	assert.NoError(t, err, "one that is slower than its datasheet is waited for")
 	_, err = said(t, PH, func(p *part) { p.model.wait = time.Minute })
 	assert.ErrorIs(t, err, drivers.ErrNotReady)
 	_, err = said(t, DO, func(p *part) { p.model.names = []string{"DO"} })

@@ -24,10 +24,11 @@ var identity = [regScratch]byte{0x31, 0x5a, 0x12, 0x34, 0x56}
 // newPart returns a module after power-on.
 func newPart() *sim.Registers {
 	var since time.Time // there are levels
+	var down bool
 	powerOn := func(r *sim.Registers) {
 		r.R = [256]byte{regScratch: scratchPowerOn, regControl: 0x02, regAverage: 0x03, 0xe8, 0x0d: 45, 85, 18} // manual, the default values
 		copy(r.R[:], identity[:])
-		since = time.Now()
+		since, down = time.Now(), false
 	}
 	return sim.NewRegisters(&sim.Registers{
 		PowerOn: powerOn,
@@ -38,7 +39,8 @@ func newPart() *sim.Registers {
 			case reg == regReset && v&0x04 != 0:
 				since = time.Now()
 			case reg == regControl:
-				since = time.Now() // levels with another weighting are forgotten here
+				since = time.Now()                // levels with another weighting are forgotten here
+				down = down || v&controlDown != 0 // only a reset wakes it
 			case reg < regScratch:
 				r.R[reg] = identity[reg] // read-only
 			}
@@ -49,7 +51,7 @@ func newPart() *sim.Registers {
 			for i := range historySize {
 				at := now.Add(-time.Duration(i) * period)
 				r.R[regHistory+i] = 0
-				if at.Sub(since) >= period && r.R[regControl]&controlDown == 0 {
+				if at.Sub(since) >= period && !down {
 					r.R[regHistory+i] = street(at)
 				}
 			}

@@ -107,6 +107,13 @@ func TestSGP30GetsItsBaselineBack(t *testing.T) {
 		assert.Zero(t, b.goOn(3 * time.Second)[0].Quality)
 
 		b.host.PowerCycle()
+		time.Sleep(time.Second)
+		_, err = b.agent.Observe(t.Context(), nil)
+		assert.ErrorIs(t, err, drivers.ErrBrownOut, "again, soon after a start")
+		b.goOn(20 * time.Second)
+		assert.Equal(t, [2]uint16{0x8b10, 0x8c20}, b.part.words)
+
+		b.host.PowerCycle()
 		time.Sleep(8 * 24 * time.Hour)
 		_, err = b.agent.Observe(t.Context(), nil)
 		require.Error(t, err)
