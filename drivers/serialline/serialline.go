@@ -26,7 +26,8 @@ var bauds = map[int]uint32{
 	38400: unix.B38400, 57600: unix.B57600, 115200: unix.B115200,
 }
 
-// Open opens the device at a speed, for example "/dev/serial0" at 9600.
+// Open opens the device at a speed, for example "/dev/serial0" at 9600. What was
+// received before is dropped: another program may have the port open and not read.
 func Open(device string, baud int) (Port, error) {
 	speed, ok := bauds[baud]
 	if !ok {
@@ -62,7 +63,7 @@ func raw(f *os.File, speed uint32) error {
 		t.Cflag = unix.CS8 | unix.CREAD | unix.CLOCAL | speed
 		t.Ispeed, t.Ospeed = speed, speed
 		t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
-		failed = unix.IoctlSetTermios(int(fd), unix.TCSETS, t)
+		failed = unix.IoctlSetTermios(int(fd), unix.TCSETSF, t) // F: flush what was received
 	})
 	return errors.Join(err, failed)
 }

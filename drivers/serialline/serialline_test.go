@@ -75,6 +75,23 @@ func TestBytesPassUnchanged(t *testing.T) {
 	assert.Equal(t, every(), got, "to the part, and no echo of what it sent")
 }
 
+// A port that somebody has open keeps what came, for hours.
+func TestOldBytesAreDropped(t *testing.T) {
+	part, device := pty(t)
+	opened(t, device, 9600)
+	_, err := part.Write([]byte("old"))
+	require.NoError(t, err)
+
+	p := opened(t, device, 9600)
+	_, err = part.Write([]byte("new"))
+	require.NoError(t, err)
+
+	got := make([]byte, 3)
+	_, err = io.ReadFull(p, got)
+	require.NoError(t, err)
+	assert.Equal(t, "new", string(got))
+}
+
 func TestSpeed(t *testing.T) {
 	for baud, want := range bauds {
 		part, device := pty(t)
