@@ -21,7 +21,7 @@ import (
 var Driver = drivers.New(drivers.Info{
 	Name:      "qmc5883l",
 	Summary:   "QST QMC5883L: magnetic flux density in three directions (I2C)",
-	Datasheet: "https://www.qstcorp.com/upload/pdf/202202/13-52-04%20QMC5883L%20Datasheet%20Rev.%20B.pdf",
+	Datasheet: "https://www.qstcorp.com/upload/pdf/202512/13-52-04%20QMC5883L%20Datasheet%20Rev.%20B.pdf",
 	Observes: []drivers.Observable{
 		{Property: agent.MagneticX, Resolution: 1, Class: agent.Telemetry},
 		{Property: agent.MagneticY, Resolution: 1, Class: agent.Telemetry},
