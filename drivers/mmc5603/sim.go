@@ -32,17 +32,20 @@ func newPart(field func() (x, y, z float64)) *sim.Registers {
 			switch {
 			case now.Before(awake):
 			case reg == regControl1 && value&restart != 0:
-				awake, done = now.Add(20*time.Millisecond), time.Time{}
+				awake, done, r.R[regStatus] = now.Add(20*time.Millisecond), time.Time{}, 0
 			case value&set != 0:
 				way, magnetised = 1, now
 			case value&reset != 0:
 				way, magnetised = -1, now
 			case value&take != 0:
-				done, r.R[regStatus] = now.Add(6600*time.Microsecond), 0
+				done = now.Add(6600 * time.Microsecond)
 			}
 		},
-		OnRead: func(r *sim.Registers, _ byte, _ int) {
+		OnRead: func(r *sim.Registers, reg byte, _ int) {
 			if done.IsZero() || time.Now().Before(done) {
+				if reg <= regData+8 { // reading clears the flag, nothing else does
+					r.R[regStatus] = 0
+				}
 				return
 			}
 			factor := way
