@@ -11,6 +11,7 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/boards"
 	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/drivers/nmea"
 	"github.com/lamppost-city/lamppost/drivers/pulse"
 	"github.com/lamppost-city/lamppost/drivers/sht4x"
 	"github.com/lamppost-city/lamppost/sync/senml"
@@ -239,6 +240,12 @@ func TestNotes(t *testing.T) {
 	c := load(strings.Replace(fine, "location", "round_location = 3\nlocation", 1) + sensor + "[[sensor.process]]\nkind = \"window\"\nproperty = \"quantity\"\nspan = \"15m\"\n" + city)
 	assert.Equal(t, []float64{6.632, 46.52, 412}, c.Thing.Location)
 	assert.Empty(t, c.Notes(), "the place is coarse enough, and so is what is told of the meter")
-	_, err := Parse("x.toml", []byte(strings.Replace(fine, "location", "round_location = 10\nlocation", 1)+sensor), catalog)
+	with := catalog
+	with.Drivers = append(with.Drivers, nmea.Driver)
+	moving, err := Parse("x.toml", []byte("[thing]\nid = \"bus\"\n[[sensor]]\nname = \"gps\"\ndriver = \"nmea\"\nport = \"/dev/ttyUSB0\"\n"), with)
+	require.NoError(t, err)
+	require.Len(t, moving.Notes(), 1)
+	assert.Contains(t, moving.Notes()[0], `sensor "gps": tells where it is`)
+	_, err = Parse("x.toml", []byte(strings.Replace(fine, "location", "round_location = 10\nlocation", 1)+sensor), catalog)
 	assert.ErrorContains(t, err, "round_location = 10: want 0 to 9 decimals")
 }

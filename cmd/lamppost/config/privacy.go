@@ -25,6 +25,9 @@ func (c *Config) Notes() (all []string) {
 	}
 	for _, s := range c.Sensors {
 		for _, ds := range s.Streams {
+			if ds.Property == agent.Latitude {
+				all = append(all, fmt.Sprintf("sensor %q: tells where it is, to a metre: on what moves with a person, that is personal data, and round_location does not round it", s.Name))
+			}
 			// What a window makes of it has a dot in its name.
 			if metered(ds.Property) && !strings.Contains(ds.Property.Name, ".") && s.Every < slowEnough {
 				all = append(all, fmt.Sprintf("sensor %q: %s every %v shows when people are at home, if it is a household's meter; a [[sensor.process]] window of 15m does not",
