@@ -21,9 +21,6 @@ func decode(r words) (reading, error) {
 	if r.flags&healthy == 0 {
 		return reading{}, fmt.Errorf("flags %#04x, trim values damaged: %w", r.flags, drivers.ErrNoReading)
 	}
-	if r.flags&overflow != 0 {
-		return reading{}, fmt.Errorf("flags %#04x, overflow: %w", r.flags, drivers.ErrRange)
-	}
 	shunt := signed(r.shunt>>4, 20)
 	if shunt == 1<<19-1 || shunt == -1<<19 {
 		return reading{}, fmt.Errorf("current %w", drivers.ErrRange)
@@ -63,16 +60,21 @@ func (t *totals) lose() { t.counts, t.lost = false, true }
 
 // add adds what the sums of 40 bits grew by since the last time: the energy's has
 // no sign, a charge may flow back (datasheet, sections 7.6.1.10 and 7.6.1.11). More
-// than the shunt can measure means that somebody else changed the sums.
-func (t *totals) add(energy, charge uint64, now time.Time) error {
+// than the shunt can measure means that somebody else changed the sums. An error
+// loses them: the part is reset, which ends an overflow, too.
+func (t *totals) add(w words, now time.Time) error {
+	if w.flags&overflow != 0 {
+		t.lose()
+		return fmt.Errorf("flags %#04x, overflow: %w", w.flags, drivers.ErrRange)
+	}
 	amperes := (1 << 19) * shuntStep / t.ohms
 	if t.counts {
-		joules := float64((energy-t.lastEnergy)&(1<<40-1)) * 16 * 3.2 * shuntStep / t.ohms
-		coulombs := float64(signed(charge-t.lastCh, 40)) * shuntStep / t.ohms
+		joules := float64((w.energy-t.lastEnergy)&(1<<40-1)) * 16 * 3.2 * shuntStep / t.ohms
+		coulombs := float64(signed(w.charge-t.lastCh, 40)) * shuntStep / t.ohms
 		seconds := now.Sub(t.last).Seconds() + 2
 		if joules > 85*amperes*seconds || max(coulombs, -coulombs) > amperes*seconds {
 			t.lose()
-			return fmt.Errorf("%w: sums %#010x, %#010x", drivers.ErrBrownOut, energy, charge)
+			return fmt.Errorf("%w: sums %#010x, %#010x", drivers.ErrBrownOut, w.energy, w.charge)
 		}
 		t.energy += joules / 3600
 		t.charge += coulombs / 3600
@@ -84,6 +86,6 @@ func (t *totals) add(energy, charge uint64, now time.Time) error {
 		t.chargeQuality = agent.Restarted
 	}
 	t.counts, t.lost = true, false
-	t.lastEnergy, t.lastCh, t.last = energy, charge, now
+	t.lastEnergy, t.lastCh, t.last = w.energy, w.charge, now
 	return nil
 }

@@ -79,7 +79,7 @@ const (
 	// of the shunt's voltage divided by its resistance (section 8.1.2).
 	calibration = 0x1000
 	healthy     = 0x0001 // in the flags: the memory with the trim values is
-	overflow    = 0x0200 // a computation went wrong
+	overflow    = 0x0200 // what the part computed is wrong, and so are its sums
 
 	shuntStep = 312.5e-9    // V
 	busStep   = 195.3125e-6 // V
@@ -112,25 +112,34 @@ func (s *sensor) Resume(p agent.Property, total float64) {
 }
 
 // Observe implements agent.Sensor. Sums that lack what came before a loss of power
-// are marked incomplete.
+// are marked incomplete; where they cannot be trusted, the rest comes without them.
 func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
 	if !s.ready {
 		if err := s.initialise(ctx); err != nil {
 			return into, fmt.Errorf("initialise: %w", err)
 		}
-		s.ready = true
 	}
-	r, err := s.measure(ctx)
+	s.ready = false
+	w, err := s.measure(ctx)
 	if err != nil {
-		s.ready = false
+		return into, fmt.Errorf("measure: %w", err)
+	}
+	r, err := decode(w)
+	if err != nil {
 		return into, fmt.Errorf("measure: %w", err)
 	}
 	amperes := r.drop / s.totals.ohms
-	return append(into,
+	into = append(into,
 		agent.Result{Property: agent.Voltage, Value: r.volts},
 		agent.Result{Property: agent.Current, Value: amperes},
 		agent.Result{Property: agent.Power, Value: r.volts * amperes},
 		agent.Result{Property: agent.PartTemperature, Value: r.celsius},
+	)
+	if err := s.totals.add(w, time.Now()); err != nil {
+		return into, fmt.Errorf("sum up: %w", err)
+	}
+	s.ready = true
+	return append(into,
 		agent.Result{Property: agent.Energy, Value: math.Floor(s.totals.energy), Quality: s.totals.energyQuality},
 		agent.Result{Property: agent.Charge, Value: s.totals.charge, Quality: s.totals.chargeQuality},
 	), nil
@@ -191,8 +200,7 @@ func (s *sensor) settled(ctx context.Context) error {
 
 // measure reads the newest measurement and the sums. The settings come last: a
 // part that lost its power meanwhile has others.
-func (s *sensor) measure(ctx context.Context) (reading, error) {
-	var w words
+func (s *sensor) measure(ctx context.Context) (w words, err error) {
 	for _, q := range [...]struct {
 		reg   byte
 		bytes int
@@ -205,23 +213,11 @@ func (s *sensor) measure(ctx context.Context) (reading, error) {
 		{regCharge, 5, &w.charge},
 		{regFlags, 2, &w.flags},
 	} {
-		v, err := s.read(ctx, q.reg, q.bytes)
-		if err != nil {
-			return reading{}, fmt.Errorf("read register %#02x: %w", q.reg, err)
+		if *q.into, err = s.read(ctx, q.reg, q.bytes); err != nil {
+			return w, fmt.Errorf("read register %#02x: %w", q.reg, err)
 		}
-		*q.into = v
 	}
-	if err := s.settled(ctx); err != nil {
-		return reading{}, err
-	}
-	if w.flags&(healthy|overflow) != healthy {
-		s.totals.lose() // a reset ends it, if anything does
-	}
-	r, err := decode(w)
-	if err != nil {
-		return reading{}, err
-	}
-	return r, s.totals.add(w.energy, w.charge, time.Now())
+	return w, s.settled(ctx)
 }
 
 // read returns a register of so many bytes.

@@ -54,7 +54,6 @@ func TestObserveRefuses(t *testing.T) {
 		"another range":       {regConfig, "\x00\x10", drivers.ErrBrownOut, "0x0010"},
 		"another calibration": {regCalibration, "\x10\x01", drivers.ErrBrownOut, "0x1001"},
 		"trim values damaged": {regFlags, "\x00\x00", drivers.ErrNoReading, "damaged"},
-		"overflow":            {regFlags, "\x02\x01", drivers.ErrRange, "overflow"},
 		"current too high":    {regShunt, "\x7f\xff\xf0", drivers.ErrRange, "current"},
 		"current too low":     {regShunt, "\x80\x00\x00", drivers.ErrRange, "current"},
 		"bus too high":        {regBus, "\x6a\x40\x10", drivers.ErrRange, "bus"},
@@ -76,34 +75,34 @@ func TestTotals(t *testing.T) {
 	s := totals{ohms: 0.002, energy: 1000}
 	const most = 1 << 40 // 80 A and 85 V fill it in 15 days
 
-	require.NoError(t, s.add(500, 500, at(0)))
+	require.NoError(t, s.add(words{energy: 500, charge: 500}, at(0)))
 	assert.Equal(t, 1000.0, s.energy, "what was before the first reading is not counted")
 	assert.Zero(t, s.charge)
 	assert.Zero(t, s.energyQuality)
 	assert.Equal(t, agent.Restarted, s.chargeQuality, "it counts from 0")
 
-	require.NoError(t, s.add(500+450_000, 500+23_040_000, at(60)))
+	require.NoError(t, s.add(words{energy: 500 + 450_000, charge: 500 + 23_040_000}, at(60)))
 	assert.InDelta(t, 1001, s.energy, 1e-9, "8 mJ a step")
 	assert.InDelta(t, 1, s.charge, 1e-9, "156.25 µC a step")
 	assert.Zero(t, s.chargeQuality)
 
-	require.NoError(t, s.add(500+900_000, most-23_040_000+500, at(120)))
+	require.NoError(t, s.add(words{energy: 500 + 900_000, charge: most - 23_040_000 + 500}, at(120)))
 	assert.InDelta(t, 1002, s.energy, 1e-9)
 	assert.InDelta(t, -1, s.charge, 1e-9, "a charge flows back")
 
 	s.lose()
-	require.NoError(t, s.add(most-450_000, 0, at(180)))
+	require.NoError(t, s.add(words{energy: most - 450_000, charge: 0}, at(180)))
 	assert.InDelta(t, 1002, s.energy, 1e-9, "totals stay when the part's sums are lost")
 	assert.InDelta(t, -1, s.charge, 1e-9)
 	assert.Equal(t, agent.Incomplete, s.energyQuality)
 	assert.Equal(t, agent.Incomplete, s.chargeQuality)
 
-	require.NoError(t, s.add(0, 1<<39-1, at(60*24*30)))
+	require.NoError(t, s.add(words{energy: 0, charge: 1<<39 - 1}, at(60*24*30)))
 	assert.InDelta(t, 1003, s.energy, 1e-9, "a sum that is full begins again")
 	assert.Zero(t, s.energyQuality)
 	assert.Zero(t, s.chargeQuality)
 
-	require.NoError(t, s.add(1<<39, 1<<39-1, at(60*24*60)))
+	require.NoError(t, s.add(words{energy: 1 << 39, charge: 1<<39 - 1}, at(60*24*60)))
 	assert.InDelta(t, 1003+(1<<39)*0.008/3600, s.energy, 1e-6, "all 40 bits count")
 }
 
@@ -114,15 +113,15 @@ func TestTotalsOfSomebodyElse(t *testing.T) {
 		"energy": {0, 23_040_000}, "charge": {450_000, 1 << 39}, "charge back": {450_000, 1<<40 - 1<<38},
 	} {
 		s := totals{ohms: 0.002}
-		require.NoError(t, s.add(450_000, 23_040_000, start))
+		require.NoError(t, s.add(words{energy: 450_000, charge: 23_040_000}, start))
 
-		err := s.add(sums[0], sums[1], start.Add(time.Minute))
+		err := s.add(words{energy: sums[0], charge: sums[1]}, start.Add(time.Minute))
 
 		assert.ErrorIs(t, err, drivers.ErrBrownOut, name)
 		assert.Zero(t, s.energy, name)
 		assert.Zero(t, s.charge, name)
 		assert.False(t, s.counts, name)
-		require.NoError(t, s.add(sums[0], sums[1], start.Add(2*time.Minute)))
+		require.NoError(t, s.add(words{energy: sums[0], charge: sums[1]}, start.Add(2*time.Minute)))
 		assert.Equal(t, agent.Incomplete, s.energyQuality, name)
 	}
 }
@@ -207,8 +206,8 @@ func TestObservePowerLost(t *testing.T) {
 	})
 }
 
-// Flags that tell of a fault are ended by a reset.
-func TestObserveResetsFaults(t *testing.T) {
+// An overflow spoils the sums, not the rest; a reset ends it.
+func TestObserveOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, host := bench(t)
 		resets := 0
@@ -222,12 +221,18 @@ func TestObserveResetsFaults(t *testing.T) {
 			return op.Err
 		})
 		time.Sleep(time.Minute)
-		_, err := s.Observe(t.Context(), nil)
-		require.ErrorIs(t, err, drivers.ErrRange)
-
 		got, err := s.Observe(t.Context(), nil)
+		require.ErrorIs(t, err, drivers.ErrRange)
+		require.Len(t, got, 4)
+		assert.InDelta(t, 12.4, got[0].Value, 0.1)
+		assert.InDelta(t, 2, got[1].Value, 0.1)
+		assert.InDelta(t, 24.8, got[2].Value, 1)
+		assert.Equal(t, agent.PartTemperature, got[3].Property)
+
+		got, err = s.Observe(t.Context(), nil)
 
 		require.NoError(t, err)
+		require.Len(t, got, 6)
 		assert.Equal(t, agent.Incomplete, got[4].Quality)
 		assert.Equal(t, 1, resets)
 	})
@@ -244,8 +249,8 @@ func FuzzDecode(f *testing.F) {
 		}
 		start := time.Now()
 		s := totals{ohms: 0.002}
-		require.NoError(t, s.add(450_000, 23_040_000, start))
-		err = s.add(energy&(1<<40-1), charge&(1<<40-1), start.Add(time.Hour))
+		require.NoError(t, s.add(words{energy: 450_000, charge: 23_040_000}, start))
+		err = s.add(words{energy: energy & (1<<40 - 1), charge: charge & (1<<40 - 1), flags: uint64(flags)}, start.Add(time.Hour))
 		assert.True(t, s.energy >= 0 && s.energy <= 85*82*1.01, s.energy)
 		assert.LessOrEqual(t, math.Abs(s.charge), 82*1.01)
 		assert.Equal(t, err == nil, s.counts)
