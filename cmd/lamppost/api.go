@@ -134,6 +134,7 @@ func answer(w http.ResponseWriter, v any) {
 // readings are what sensors said when asked.
 type readings struct {
 	Readings []reading `json:"readings"`
+	Notes    []string  `json:"notes,omitempty"`
 	Errors   []string  `json:"errors"`
 }
 
@@ -151,6 +152,9 @@ func (r *readings) add(sensor string, obs []agent.Observation, err error) {
 	for _, o := range obs {
 		p := o.Datastream.Property
 		r.Readings = append(r.Readings, reading{sensor, p.Name, o.Value, p.Unit, o.Time, o.Quality.String(), o.Datastream.Resolution})
+	}
+	if err == nil && len(obs) == 0 {
+		r.Notes = append(r.Notes, sensor+": no value yet: the sensor warms up, or a [[sensor.process]] needs more of what it says")
 	}
 	if err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {

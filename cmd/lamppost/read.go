@@ -55,6 +55,9 @@ other. Else read uses the hardware itself, and stores and sends nothing.`,
 		if *asJSON {
 			show = showReadingsJSON
 		}
+		for _, note := range got.Notes {
+			fmt.Fprintln(cmd.ErrOrStderr(), note)
+		}
 		return errors.Join(show(cmd.OutOrStdout(), got.Readings), got.err())
 	}
 	return cmd
@@ -112,13 +115,18 @@ func readOnce(ctx context.Context, c agent.SensorConfig) (obs []agent.Observatio
 	defer func() { err = errors.Join(err, c.Sensor.Close()) }()
 	now := time.Now()
 	results, err := c.Sensor.Observe(ctx, nil)
+	for i, r := range results {
+		if r.Time.IsZero() {
+			results[i].Time = now
+		}
+	}
+	if c.Process != nil {
+		results = c.Process.Process(results)
+	}
 	for _, r := range results {
 		i := slices.IndexFunc(c.Streams, func(ds agent.Datastream) bool { return ds.Property == r.Property })
 		if i < 0 {
 			continue
-		}
-		if r.Time.IsZero() {
-			r.Time = now
 		}
 		obs = append(obs, agent.Observation{
 			Datastream: &c.Streams[i], Time: r.Time.UTC().Truncate(time.Millisecond),
