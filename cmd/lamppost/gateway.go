@@ -167,6 +167,8 @@ func (g *gateway) run(ctx context.Context) error {
 		wg.Go(func() { u.Run(serving) })
 	}
 	wg.Go(func() { g.follow(serving) })
+	events := newScenario(g.host, g.cfg.Events)
+	wg.Go(func() { events.run(ctx, g.log) })
 	err := g.agent.Run(ctx)
 	g.drain()
 	stop()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/lamppost-city/lamppost/agent/process"
@@ -66,6 +67,7 @@ func tables() []table {
 		}
 		drivers.rows = append(drivers.rows, []string{"`" + d.Name + "`", link(d.Summary, d.Datasheet), strings.Join(names, ", "), d.Every.String()})
 	}
+	slices.SortFunc(drivers.rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
 	processes := table{"processes", []string{"process", "does"}, nil}
 	for _, k := range process.Kinds {
 		processes.rows = append(processes.rows, []string{"`" + k.Name + "`", k.Summary})

@@ -102,6 +102,7 @@ func readHardware(ctx context.Context, cfg *config.Config, names []string) (read
 			out.add(s.Name, nil, err)
 			continue
 		}
+		newScenario(host, cfg.Events)
 		obs, err := readOnce(ctx, c)
 		out.add(s.Name, obs, err)
 	}

@@ -158,7 +158,7 @@ func newSCD30() *part {
 			return append(into, 0), busy, true
 		case code == scd30Read:
 			taken = count()
-			ppm := carbonDioxide()
+			ppm := sim.CarbonDioxide()
 			if taken <= scd30Unready {
 				ppm = 0
 			}

@@ -143,7 +143,7 @@ func newSCD4x() *part {
 			return append(into, 0x8000), busy, true
 		case measures && code == scd4xRead && count() > taken:
 			taken = count()
-			return append(into, uint16(carbonDioxide()), airTemperature(), relativeHumidity()), busy, true
+			return append(into, uint16(sim.CarbonDioxide()), airTemperature(), relativeHumidity()), busy, true
 		case measures:
 		case code == scd4xSerial:
 			return append(into, 0xf896, 0x9f07, 0x3bbe), busy, true

@@ -70,13 +70,13 @@ func sen5xFrame(into []uint16, model string, measures bool, since time.Time) []u
 		return w
 	}
 	for i, share := range []float64{9, 10, 11, 11.5} { // tenths, in tenths of µg/m³
-		w[i] = uint16(share * particles())
+		w[i] = uint16(share * sim.Particles())
 	}
 	filled, ok := sen5xModels[model]
 	if !ok {
 		filled = len(sen5xFields)
 		if time.Since(since) >= 6*time.Second {
-			w[8] = uint16(carbonDioxide())
+			w[8] = uint16(sim.CarbonDioxide())
 		}
 	}
 	if filled == len(sen5xFields) && time.Since(since) < 10*time.Second {

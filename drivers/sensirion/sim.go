@@ -57,12 +57,6 @@ func relativeHumidity() uint16 {
 	return uint16(math.Round(sim.RelativeHumidity() / 100 * math.MaxUint16))
 }
 
-// carbonDioxide is that of the simulated air, in ppm.
-func carbonDioxide() float64 { return sim.Wave(440, 30, 24*time.Hour) }
-
-// particles is the PM2.5 of the simulated air, in µg/m³.
-func particles() float64 { return sim.Wave(12, 5, 24*time.Hour) }
-
 // floats appends the words that hold the numbers.
 func floats(words []uint16, values ...float64) []uint16 {
 	for _, v := range values {

@@ -204,7 +204,7 @@ func newSPS30() *part {
 			return append(into, 0), busy, true
 		case code == sps30Read && measures:
 			taken = count()
-			pm := particles()
+			pm := sim.Particles()
 			return floats(into, 0.9*pm, pm, 1.1*pm, 1.15*pm, 6*pm, 7*pm, 7.1*pm, 7.12*pm, 7.13*pm, 0.55), busy, true
 		case code == sps30Read:
 			return append(into, make([]uint16, 20)...), busy, true

@@ -130,7 +130,7 @@ func (p *simPMSA003I) Write([]byte) error { return sim.NoAck }
 func (p *simPMSA003I) Read(r []byte) error {
 	frame := pmsWords(0)
 	if !time.Now().Before(p.turns) {
-		frame = pmsWords(particles())
+		frame = pmsWords(sim.Particles())
 	}
 	copy(r, frame)
 	return nil

@@ -7,9 +7,6 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/sim"
 )
 
-// particles is the PM2.5 of the simulated air, in µg/m³.
-func particles() float64 { return sim.Wave(12, 5, 24*time.Hour) }
-
 // stream is a part that sends a frame a second.
 type stream func() []byte
 
@@ -28,7 +25,7 @@ func (s stream) Sent(from, to time.Time) []byte {
 }
 
 func simulatePMSx003(host *sim.Host, s PMSx003Settings) {
-	host.AddSerial(s.Port, stream(func() []byte { return pmsWords(particles()) }))
+	host.AddSerial(s.Port, stream(func() []byte { return pmsWords(sim.Particles()) }))
 }
 
 // pmsWords is a frame of a part by Plantower, for a PM2.5.
@@ -48,8 +45,8 @@ func pmsWords(pm25 float64) []byte {
 func simulateSDS011(host *sim.Host, s SDS011Settings) {
 	host.AddSerial(s.Port, stream(func() []byte {
 		b := []byte{0xaa, 0xc0}
-		b = binary.LittleEndian.AppendUint16(b, uint16(10*particles()))
-		b = binary.LittleEndian.AppendUint16(b, uint16(12*particles()))
+		b = binary.LittleEndian.AppendUint16(b, uint16(10*sim.Particles()))
+		b = binary.LittleEndian.AppendUint16(b, uint16(12*sim.Particles()))
 		b = append(b, 0xa1, 0x60)
 		var sum byte
 		for _, x := range b[2:] {
@@ -72,7 +69,7 @@ func (m *meter) Write(b []byte) {
 	if string(b) != string(mhzAsk) {
 		return
 	}
-	ppm := uint16(sim.Wave(440, 30, 24*time.Hour))
+	ppm := uint16(sim.CarbonDioxide())
 	m.answer = []byte{0xff, 0x86, byte(ppm >> 8), byte(ppm), 0x44, 0, 0, 0}
 	m.answer = append(m.answer, mhzSum(m.answer[1:]))
 	m.at = time.Now().Add(20 * time.Millisecond)

@@ -89,6 +89,24 @@ func (h *Host) RemoveI2C(busName string, addr uint16) {
 	delete(h.branch(busName), addr)
 }
 
+// Unplug takes away what is at an address of a bus. plug puts it back: it has
+// lost its power.
+func (h *Host) Unplug(busName string, addr uint16) (plug func()) {
+	h.mu.Lock()
+	p := h.branch(busName)[addr]
+	h.mu.Unlock()
+	h.RemoveI2C(busName, addr)
+	return func() {
+		if p == nil {
+			return
+		}
+		h.mu.Lock()
+		p.Reset()
+		h.mu.Unlock()
+		h.AddI2C(busName, addr, p)
+	}
+}
+
 // branch returns the parts of a bus or of a branch of one.
 func (h *Host) branch(name string) parts {
 	trunk, channels, err := i2cbus.ParsePath(name)

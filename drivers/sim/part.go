@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/binary"
-	"math"
 	"time"
 )
 
@@ -146,23 +145,3 @@ func CRC8(b []byte) byte {
 	}
 	return crc
 }
-
-// Wave returns mid ± swing, following a sine of the given period in wall time.
-func Wave(mid, swing float64, period time.Duration) float64 {
-	turn := float64(time.Now().UnixNano()%int64(period)) / float64(period)
-	return mid + swing*math.Sin(2*math.Pi*turn)
-}
-
-// A day in a city, for parts that feel the same air.
-
-// AirTemperature is the air's temperature now, in °C.
-func AirTemperature() float64 { return Wave(12, 6, 24*time.Hour) + Wave(0, 0.3, 7*time.Minute) }
-
-// RelativeHumidity is the air's humidity now, in %.
-func RelativeHumidity() float64 { return Wave(70, -20, 24*time.Hour) + Wave(0, 1, 11*time.Minute) }
-
-// AtmosphericPressure is the air's pressure now, in hPa.
-func AtmosphericPressure() float64 { return Wave(962, 8, 60*time.Hour) + Wave(0, 0.1, 13*time.Minute) }
-
-// Illuminance is the light now, in lx.
-func Illuminance() float64 { return Wave(6000, 5900, 24*time.Hour) }

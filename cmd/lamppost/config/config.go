@@ -42,6 +42,7 @@ type Config struct {
 	Buses   []Bus
 	Sensors []Sensor
 	Cities  []City
+	Events  []Event // what happens in a simulated world, in order
 }
 
 // Buffer is the [buffer] table.
@@ -151,6 +152,7 @@ func Parse(path string, data []byte, catalog Catalog) (*Config, error) {
 		Bus    []map[string]any
 		Sensor []map[string]any
 		City   []map[string]any
+		Sim    map[string]any
 	}
 	top.Board = AutoBoard
 	d.fill(place{}, d.tree, &top)
@@ -163,6 +165,7 @@ func Parse(path string, data []byte, catalog Catalog) (*Config, error) {
 	c.buses(d, top.Bus, catalog)
 	c.sensors(d, top.Sensor, catalog)
 	c.cities(d, top.City, catalog)
+	c.scenario(d, top.Sim)
 	return c, d.err()
 }
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -24,9 +23,7 @@ func (d *decoder) sharing(at place, settings any) {
 	if settings == nil {
 		return
 	}
-	v := reflect.New(reflect.TypeOf(settings))
-	v.Elem().Set(reflect.ValueOf(settings))
-	f := fields(v.Interface())
+	f := settingsOf(settings)
 	if address, ok := f["address"]; ok && address.CanUint() && address.Uint() != 0 {
 		d.sharedAddress(at, f["bus"].String(), uint16(address.Uint()))
 		return
