@@ -240,6 +240,9 @@ func TestNotes(t *testing.T) {
 	c := load(strings.Replace(fine, "location", "round_location = 3\nlocation", 1) + sensor + "[[sensor.process]]\nkind = \"window\"\nproperty = \"quantity\"\nspan = \"15m\"\n" + city)
 	assert.Equal(t, []float64{6.632, 46.52, 412}, c.Thing.Location)
 	assert.Empty(t, c.Notes(), "the place is coarse enough, and so is what is told of the meter")
+	assert.True(t, metered(agent.Energy), "a total, whose differences tell the same")
+	assert.False(t, metered(agent.Pulses))
+
 	with := catalog
 	with.Drivers = append(with.Drivers, nmea.Driver)
 	moving, err := Parse("x.toml", []byte("[thing]\nid = \"bus\"\n[[sensor]]\nname = \"gps\"\ndriver = \"nmea\"\nport = \"/dev/ttyUSB0\"\n"), with)

@@ -43,7 +43,7 @@ func (c *Config) Notes() (all []string) {
 func metered(p agent.Property) bool {
 	switch p.Unit {
 	case "W", "kW", "W.h", "kW.h", "L", "m3", "m3/h":
-		return p.Kind == agent.Measurement
+		return true // a total as well: differences tell the same
 	}
 	return false
 }
