@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -118,12 +119,26 @@ func (g *gateway) serveRead(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	var out readings
-	for _, name := range names {
-		obs, err := g.agent.Observe(r.Context(), name)
-		out.add(name, obs, err)
+	answer(w, readAll(names, func(name string) ([]agent.Observation, error) { return g.agent.Observe(r.Context(), name) }))
+}
+
+// readAll reads sensors at once: some take seconds. What they say is in the order
+// of their names.
+func readAll(names []string, read func(name string) ([]agent.Observation, error)) (out readings) {
+	type said struct {
+		obs []agent.Observation
+		err error
 	}
-	answer(w, out)
+	all := make([]said, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { all[i].obs, all[i].err = read(name) })
+	}
+	wg.Wait()
+	for i, name := range names {
+		out.add(name, all[i].obs, all[i].err)
+	}
+	return out
 }
 
 func answer(w http.ResponseWriter, v any) {

@@ -82,31 +82,30 @@ func pick(cfg *config.Config, names []string) ([]string, error) {
 
 // readHardware reads sensors without an agent.
 func readHardware(ctx context.Context, cfg *config.Config, names []string) (readings, error) {
-	var out readings
 	board, err := cfg.FindBoard(catalog)
 	if err != nil {
-		return out, err
+		return readings{}, err
 	}
 	lock, err := lockHardware(cfg.Path)
 	if err != nil {
-		return out, err
+		return readings{}, err
 	}
 	defer lock.Close()
 	host := board.Open()
+	sensors := make(map[string]agent.SensorConfig)
+	wrong := make(map[string]error)
 	for _, s := range cfg.Sensors {
-		if !slices.Contains(names, s.Name) {
-			continue
+		if slices.Contains(names, s.Name) {
+			sensors[s.Name], wrong[s.Name] = sensorConfig(s, host, board.Simulated)
 		}
-		c, err := sensorConfig(s, host, board.Simulated)
-		if err != nil {
-			out.add(s.Name, nil, err)
-			continue
-		}
-		newScenario(host, cfg.Events)
-		obs, err := readOnce(ctx, c)
-		out.add(s.Name, obs, err)
 	}
-	return out, nil
+	newScenario(host, cfg.Events)
+	return readAll(names, func(name string) ([]agent.Observation, error) {
+		if err := wrong[name]; err != nil {
+			return nil, err
+		}
+		return readOnce(ctx, sensors[name])
+	}), nil
 }
 
 // readOnce reads a sensor and closes it.
