@@ -8,6 +8,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers"
 	"github.com/lamppost-city/lamppost/drivers/drivertest"
 	"github.com/lamppost-city/lamppost/drivers/i2cbus"
+	"github.com/lamppost-city/lamppost/drivers/sim"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"periph.io/x/conn/v3/i2c/i2ctest"
@@ -207,8 +208,7 @@ func TestConvertRefuses(t *testing.T) {
 	}
 }
 
-// The whole conversation with a Bar30 under three metres of water, twice: its
-// memory is read once.
+// The whole conversation with a Bar30 under three metres of water, twice.
 func TestObserve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		measure := []i2ctest.IO{
@@ -227,7 +227,8 @@ func TestObserve(t *testing.T) {
 			{Addr: 0x76, W: []byte{0xaa}, R: []byte{0x68, 0x16}},
 			{Addr: 0x76, W: []byte{0xac}, R: []byte{0x66, 0x22}},
 		}
-		ops = append(append(append(ops, measure...), i2ctest.IO{Addr: 0x76, W: []byte{0x1e}}), measure...)
+		ops = append(ops, measure...)
+		ops = append(ops, ops...)
 		bus := &i2ctest.Playback{DontPanic: true, Ops: ops}
 		s := &sensor{dev: i2cbus.New("1", bus).Dev(0x76), chip: &ms5837x30}
 		for range 2 {
@@ -241,6 +242,33 @@ func TestObserve(t *testing.T) {
 			assert.InDelta(t, 3999.8, got[1].Value, 0.1)
 		}
 		assert.NoError(t, bus.Close(), "every expected transaction took place")
+	})
+}
+
+// A part that takes the place of another between two readings has a calibration of
+// its own: that of the one before makes a pressure that is wrong and looks right.
+func TestReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := new(sim.Host)
+		settings := SettingsMS5611{drivers.I2C{Address: 0x77}}
+		simulateMS5611(host, settings)
+		s, err := openMS5611(host, settings)
+		require.NoError(t, err)
+		_, err = s.Observe(t.Context(), nil)
+		require.NoError(t, err)
+
+		other := newPart(&ms5611)
+		w := words[&ms5611]
+		w[1], w[5] = w[1]+700, w[5]-500
+		other.memory = ms5611.signed(w)
+		other.calibration, err = parse(&ms5611, other.memory)
+		require.NoError(t, err)
+		settings.Simulate(host, other)
+		got, err := s.Observe(t.Context(), nil)
+
+		require.NoError(t, err)
+		assert.InDelta(t, sim.AirTemperature(), got[0].Value, 0.02)
+		assert.InDelta(t, sim.AtmosphericPressure(), got[1].Value, 0.1)
 	})
 }
 

@@ -26,14 +26,12 @@ type sensor struct {
 	dev         i2cbus.Dev
 	pause       drivers.Waiter
 	chip        *chip
-	ready       bool // its calibration was read since the last error
 	calibration calibration
 }
 
 // Observe implements agent.Sensor.
 func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
 	t, p, err := s.measure(ctx)
-	s.ready = err == nil
 	if err != nil {
 		return into, fmt.Errorf("measure: %w", err)
 	}
@@ -54,10 +52,8 @@ func (s *sensor) measure(ctx context.Context) (temperature, pressure float64, er
 	if err := s.pause.Wait(ctx, resetTime); err != nil {
 		return 0, 0, err
 	}
-	if !s.ready {
-		if err := s.calibrate(ctx); err != nil {
-			return 0, 0, err
-		}
+	if err := s.calibrate(ctx); err != nil {
+		return 0, 0, err
 	}
 	d1, err := s.convert(ctx, s.chip.convert)
 	if err != nil {
@@ -70,8 +66,9 @@ func (s *sensor) measure(ctx context.Context) (temperature, pressure float64, er
 	return s.calibration.convert(d1, d2)
 }
 
-// calibrate reads the calibration. The last word of some parts is not there, and
-// does not count.
+// calibrate reads the calibration, for each measurement: nothing tells when
+// another part took the place of the one before. The last word of some parts is
+// not there, and does not count.
 func (s *sensor) calibrate(ctx context.Context) error {
 	var w [8]uint16
 	for i := range w {
