@@ -8,6 +8,7 @@ package ens160
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,6 +46,7 @@ const (
 
 	partID  = 0x0160
 	measure = 0x02
+	reset   = 0xf0
 
 	running  = 0x80
 	failed   = 0x40
@@ -55,7 +57,7 @@ const (
 	warmingUp = 0x04
 	firstHour = 0x08
 
-	modeTime = 50 * time.Millisecond // 30 ms at most, to change the mode
+	modeTime = 50 * time.Millisecond // 30 ms at most, to change the mode; more than a reset takes
 	pollTime = 100 * time.Millisecond
 	patience = 2500 * time.Millisecond // a measurement is due every second
 	most     = 65000                   // ppb, ppm (section 4)
@@ -65,8 +67,9 @@ const (
 var input = [4]byte{0x89, 0x4a, 0x00, 0x64}
 
 type sensor struct {
-	dev   i2cbus.Dev
-	ready bool // initialised since the last error
+	dev     i2cbus.Dev
+	ready   bool // initialised since the last error
+	stalled bool // in its mode it gave nothing when it was read last
 }
 
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
@@ -83,6 +86,7 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 		s.ready = true
 	}
 	into, err := s.measure(ctx, into)
+	s.stalled = errors.Is(err, drivers.ErrNotReady) || errors.Is(err, drivers.ErrNoReading)
 	if err != nil {
 		s.ready = false
 		return into, fmt.Errorf("measure: %w", err)
@@ -93,7 +97,8 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 // Close implements agent.Sensor. The part goes on: it would have to warm up again.
 func (s *sensor) Close() error { return nil }
 
-// initialise makes sure of the part, and starts it unless it measures already.
+// initialise makes sure of the part, and starts it unless it measures already. One
+// that says so and gives nothing is reset: it would stay like that.
 func (s *sensor) initialise(ctx context.Context) error {
 	var id [2]byte
 	if err := s.dev.ReadReg(ctx, regPart, id[:]); err != nil {
@@ -103,14 +108,26 @@ func (s *sensor) initialise(ctx context.Context) error {
 		return fmt.Errorf("%w: part %#04x, want %#04x", drivers.ErrIdentity, got, partID)
 	}
 	mode, err := s.mode(ctx)
-	if err != nil || mode == measure {
+	if err != nil || mode == measure && !s.stalled {
 		return err
+	}
+	if mode == measure {
+		if err := s.reset(ctx); err != nil {
+			return fmt.Errorf("reset: %w", err)
+		}
 	}
 	if err := s.dev.Write(ctx, regInput, input[0], input[1], input[2], input[3]); err != nil {
 		return fmt.Errorf("write temperature and humidity: %w", err)
 	}
 	if err := s.dev.Write(ctx, regMode, measure); err != nil {
 		return fmt.Errorf("start: %w", err)
+	}
+	return drivers.Wait(ctx, modeTime)
+}
+
+func (s *sensor) reset(ctx context.Context) error {
+	if err := s.dev.Write(ctx, regMode, reset); err != nil {
+		return err
 	}
 	return drivers.Wait(ctx, modeTime)
 }

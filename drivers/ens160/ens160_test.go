@@ -112,6 +112,45 @@ func TestStarts(t *testing.T) {
 	})
 }
 
+// A part that is in its mode and gives nothing, or nothing that holds, is reset, and
+// only such a one.
+func TestStalls(t *testing.T) {
+	for name, status := range map[string]byte{"nothing new": running, "a fault": running | failed | newData, "nothing that holds": running | validity | newData} {
+		synctest.Test(t, func(t *testing.T) {
+			host := new(sim.Host)
+			settings := Settings{drivers.I2C{Address: 0x53}}
+			simulate(host, settings)
+			stalls, resets := true, 0
+			host.SetFault(func(op sim.Op) error {
+				if op.W[0] == regMode && len(op.W) == 2 && op.W[1] == reset {
+					stalls = false
+					resets++
+				}
+				if op.W[0] == regStatus && stalls {
+					op.R[0] = status
+				}
+				return op.Err
+			})
+			s, err := open(host, settings)
+			require.NoError(t, err)
+			_, err = s.Observe(t.Context(), nil)
+			require.Error(t, err, name)
+			assert.Zero(t, resets)
+			for range 2 {
+				time.Sleep(time.Minute)
+				got, err := s.Observe(t.Context(), nil)
+				require.NoError(t, err, name)
+				assert.Empty(t, got, "it warms up")
+			}
+			time.Sleep(3 * time.Minute)
+			got, err := s.Observe(t.Context(), nil)
+			require.NoError(t, err)
+			assert.Len(t, got, 3)
+			assert.Equal(t, 1, resets, name)
+		})
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0x81, 2, 174, 0, 148, 2})
 	f.Fuzz(func(t *testing.T, b []byte) {
