@@ -9,6 +9,7 @@ package ccs811
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -70,6 +71,7 @@ var resetKey = [4]byte{0x11, 0xe5, 0x72, 0x8a}
 type sensor struct {
 	dev     i2cbus.Dev
 	ready   bool      // initialised since the last error
+	stalled bool      // in its mode it gave nothing new when it was read last
 	started time.Time // as far as is known
 }
 
@@ -87,6 +89,7 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 		s.ready = true
 	}
 	into, err := s.measure(ctx, into)
+	s.stalled = errors.Is(err, drivers.ErrNotReady)
 	if err != nil {
 		s.ready = false
 		return into, fmt.Errorf("measure: %w", err)
@@ -97,7 +100,8 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 // Close implements agent.Sensor. The part goes on with its baseline.
 func (s *sensor) Close() error { return nil }
 
-// initialise makes sure of the part, and starts it unless it measures already.
+// initialise makes sure of the part, and starts it unless it measures already. One
+// that says so and gives nothing would stay like that.
 func (s *sensor) initialise(ctx context.Context) error {
 	id, err := s.read(ctx, regHardID)
 	if err != nil {
@@ -114,7 +118,7 @@ func (s *sensor) initialise(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read mode: %w", err)
 	}
-	if status&inApp == 0 || status&failed != 0 || mode != everySec {
+	if status&inApp == 0 || status&failed != 0 || mode != everySec || s.stalled {
 		s.started = time.Time{}
 		if err := s.start(ctx); err != nil {
 			return err

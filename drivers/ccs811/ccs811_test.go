@@ -110,6 +110,38 @@ func TestStarts(t *testing.T) {
 	})
 }
 
+// A part that is in its mode and gives nothing new is started again, once.
+func TestStalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := new(sim.Host)
+		settings := Settings{drivers.I2C{Address: 0x5a}}
+		simulate(host, settings)
+		stalls, starts := true, 0
+		host.SetFault(func(op sim.Op) error {
+			if op.W[0] == regStart {
+				stalls = false
+				starts++
+			}
+			if op.W[0] == regStatus && stalls {
+				op.R[0] &^= newData
+			}
+			return op.Err
+		})
+		s, err := open(host, settings)
+		require.NoError(t, err)
+		_, err = s.Observe(t.Context(), nil)
+		require.ErrorIs(t, err, drivers.ErrNotReady)
+		assert.Zero(t, starts)
+		for range 2 {
+			time.Sleep(time.Minute)
+			got, err := s.Observe(t.Context(), nil)
+			require.NoError(t, err)
+			assert.Len(t, got, 2)
+		}
+		assert.Equal(t, 1, starts)
+	})
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0x01, 0x90, 0, 0, 0x98, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
