@@ -141,24 +141,22 @@ func (s *sen66) measure(ctx context.Context, w []uint16) (uint32, error) {
 	return s.status(ctx, sen5xTime)
 }
 
-// convert makes results of a measurement. Each part inside has a fault of its own.
+// convert makes results of a measurement. Each part inside has a fault of its own:
+// a fan that stands takes no carbon dioxide away.
 func (s *sen66) convert(w []uint16, status uint32) ([]agent.Result, error) {
 	var q agent.Quality
 	if time.Since(s.started) < particleWarmUp {
 		q |= agent.WarmUp
 	}
-	results, err := particleMasses(w, q)
-	if err != nil {
-		return nil, err
-	}
+	results, noMasses := particleMasses(w, q)
 	results, missing := s.climate(w, results)
-	results, err = s.carbonDioxide(w[len(w)-1], results)
+	results, err := s.carbonDioxide(w[len(w)-1], results)
 	for i, r := range results {
 		if status&sen66Faults(r.Property) != 0 {
 			results[i].Quality |= agent.Degraded
 		}
 	}
-	return results, errors.Join(missing, err)
+	return results, errors.Join(noMasses, missing, err)
 }
 
 // carbonDioxide appends it. There is none for the first seconds, which is nobody's

@@ -43,7 +43,9 @@ func TestSEN66Refuses(t *testing.T) {
 		want  error
 		left  int
 	}{
-		"no particles":         {sen66Read, "ff ff ac" + sen66Example[8:], drivers.ErrNoReading, 0},
+		"no particles":         {sen66Read, "ff ff ac ff ff ac ff ff ac ff ff ac " + sen66Climate + "02 64 27", drivers.ErrNoReading, 5},
+		"not all particles":    {sen66Read, "ff ff ac" + sen66Example[8:], drivers.ErrNoReading, 5},
+		"nothing at all":       {sen66Read, "ff ff ac ff ff ac ff ff ac ff ff ac 7f ff 8f 7f ff 8f 7f ff 8f 7f ff 8f ff ff ac", drivers.ErrNoReading, 0},
 		"too much CO2":         {sen66Read, sen5xMasses + sen66Climate + "9c 41 5a", drivers.ErrRange, 8},
 		"no humidity":          {sen66Read, sen5xMasses + "7f ff 8f fb b4 f8 03 d4 6c 00 0a 5a 02 64 27", drivers.ErrNoReading, 8},
 		"CO2 awaited":          {sen66Read, sen5xMasses + sen66Climate + "ff ff ac", nil, 8},
