@@ -41,6 +41,11 @@ const (
 	all          = regLevels + 2
 )
 
+// pullTime is what the part's resistors of 100 kΩ (datasheet, section 1.0) take
+// for a wire of 100 m, some 10 nF, until it is high: before, an open contact
+// looks closed.
+const pullTime = 5 * time.Millisecond
+
 type sensor struct {
 	dev   i2cbus.Dev
 	want  [settings]byte
@@ -62,6 +67,9 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 	if !s.ready {
 		if err := s.dev.Write(ctx, append([]byte{regDirection}, s.want[:]...)...); err != nil {
 			return into, fmt.Errorf("initialise: %w", err)
+		}
+		if err := drivers.Wait(ctx, pullTime); err != nil {
+			return into, err
 		}
 		s.ready = true
 	}
