@@ -41,22 +41,22 @@ var identified = []rule{
 	{chip: "TI TMP422", driver: "tmp421", sure: Certain, addresses: tmp421, steps: []step{register(0xfe, 0x55), register(0xff, 0x22)}},
 	{chip: "TI TMP423", driver: "tmp421", sure: Certain, addresses: tmp421, steps: []step{register(0xfe, 0x55), register(0xff, 0x23)}},
 	{chip: "Vishay VEML7700", driver: "veml7700", sure: Certain, addresses: at(0x10), steps: []step{registers(0x07, 2, func(b []byte) bool { return b[0] == 0x81 && b[1]&0xef == 0xc4 })}},
-	{chip: "Benewake TF-Luna", driver: "tfluna", sure: Certain, addresses: at(0x10), steps: []step{register(0x3c, 'L', 'U', 'N', 'A')}}, // SJ-PM-TF-Luna A05, appendix III
-	{chip: "ST LIS3DH", driver: "lis3dh", sure: Certain, addresses: at(0x18, 0x19), steps: []step{register(0x0f, 0x33)}},                // DocID17530, 8.7
-	{chip: "Vishay VEML6075", driver: "veml6075", sure: Certain, addresses: at(0x10), steps: []step{register(0x0c, 0x26, 0x00)}},        // 84304, command register format
+	{chip: "Benewake TF-Luna", driver: "tfluna", sure: Certain, addresses: at(0x10), steps: []step{register(0x3c, 'L', 'U', 'N', 'A')}},                            // SJ-PM-TF-Luna A05, appendix III
+	{chip: "ST LIS3DH, LIS2DH12 or accelerometer of a LSM303AGR", driver: "lis3dh", sure: Certain, addresses: at(0x18, 0x19), steps: []step{register(0x0f, 0x33)}}, // DocID17530, 8.7
+	{chip: "Vishay VEML6075", driver: "veml6075", sure: Certain, addresses: at(0x10), steps: []step{register(0x0c, 0x26, 0x00)}},                                   // 84304, command register format
 	{chip: "Maxim MAX17048", driver: "max17048", sure: Certain, addresses: at(0x36), steps: []step{word(0x08, 0xfff0, 0x0010), word(0x0c, 0xff00, 0x9700)}},
-	{chip: "TDK MPU-6050", sure: Certain, addresses: at(0x68, 0x69), steps: []step{register(0x75, 0x68)}},                                  // RM-MPU-6000A, 4.32
-	{chip: "ST HTS221", driver: "hts221", sure: Certain, addresses: at(0x5f), steps: []step{register(0x0f, 0xbc)}},                         // DocID026333, 7.1
-	{chip: "ST LPS22HB", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb1)}},                   // DocID027083, 9.7
-	{chip: "ST LPS22HH", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb3)}},                   // DocID030890, WHO_AM_I
-	{chip: "ST LPS22DF", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb4)}},                   // DS13316, WHO_AM_I
-	{chip: "Lite-On LTR-390", driver: "ltr390", sure: Certain, addresses: at(0x53), steps: []step{registers(0x06, 1, masked(0xf0, 0xb0))}}, // DS86-2015-0004, 6
-	{chip: "Analog Devices ADXL345", driver: "adxl345", sure: Certain, addresses: at(0x1d, 0x53), steps: []step{register(0x00, 0xe5)}},     // Rev. G, register map
-	{chip: "ST LIS2MDL", sure: Certain, addresses: at(0x1e), steps: []step{register(0x4f, 0x40)}},                                          // DocID029045, 8.5
-	{chip: "ams TSL2591", driver: "tsl2591", sure: Certain, addresses: at(0x29), steps: []step{register(0xb2, 0x50)}},                      // ams Datasheet v2, figure 24
-	{chip: "ams CCS811", driver: "ccs811", sure: Certain, addresses: at(0x5a, 0x5b), steps: []step{register(0x20, 0x81)}},                  // SC-001232-DS, table 15
-	{chip: "ScioSense ENS160", driver: "ens160", sure: Certain, addresses: at(0x52, 0x53), steps: []step{register(0x00, 0x60, 0x01)}},      // SC-001224-DS, 16.2.1
-	{chip: "MEMSIC MMC5603", driver: "mmc5603", sure: Certain, addresses: at(0x30), steps: []step{register(0x39, 0x10)}},
+	{chip: "TDK MPU-6050", sure: Certain, addresses: at(0x68, 0x69), steps: []step{register(0x75, 0x68)}},                                         // RM-MPU-6000A, 4.32
+	{chip: "ST HTS221", driver: "hts221", sure: Certain, addresses: at(0x5f), steps: []step{register(0x0f, 0xbc)}},                                // DocID026333, 7.1
+	{chip: "ST LPS22HB, LPS33HW or LPS35HW", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb1)}},      // DocID027083, 9.7
+	{chip: "ST LPS22HH or LPS27HHW", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb3)}},              // DocID030890, WHO_AM_I
+	{chip: "ST LPS22DF or LPS28DFW", driver: "lps22", sure: Certain, addresses: at(0x5c, 0x5d), steps: []step{register(0x0f, 0xb4)}},              // DS13316, WHO_AM_I
+	{chip: "Lite-On LTR-390", driver: "ltr390", sure: Certain, addresses: at(0x53), steps: []step{registers(0x06, 1, masked(0xf0, 0xb0))}},        // DS86-2015-0004, 6
+	{chip: "Analog Devices ADXL345 or ADXL343", driver: "adxl345", sure: Certain, addresses: at(0x1d, 0x53), steps: []step{register(0x00, 0xe5)}}, // Rev. G, register map
+	{chip: "ST LIS2MDL", sure: Certain, addresses: at(0x1e), steps: []step{register(0x4f, 0x40)}},                                                 // DocID029045, 8.5
+	{chip: "ams TSL2591", driver: "tsl2591", sure: Certain, addresses: at(0x29), steps: []step{register(0xb2, 0x50)}},                             // ams Datasheet v2, figure 24
+	{chip: "ams CCS811", driver: "ccs811", sure: Certain, addresses: at(0x5a, 0x5b), steps: []step{register(0x20, 0x81)}},                         // SC-001232-DS, table 15
+	{chip: "ScioSense ENS160", driver: "ens160", sure: Certain, addresses: at(0x52, 0x53), steps: []step{register(0x00, 0x60, 0x01)}},             // SC-001224-DS, 16.2.1
+	{chip: "MEMSIC MMC5603 or MMC5633", driver: "mmc5603", sure: Certain, addresses: at(0x30), steps: []step{register(0x39, 0x10)}},
 }
 
 // alike are chips that are known by what their registers hold after power-on, or

@@ -352,6 +352,24 @@ func TestIsMS56(t *testing.T) {
 	}
 }
 
+// An identity that several chips have, by their makers' headers, names all of them.
+func TestRelatives(t *testing.T) {
+	for _, tt := range []struct {
+		address  uint16
+		reg, id  byte
+		relative string
+	}{
+		{0x5d, 0x0f, 0xb1, "LPS33HW"}, {0x5d, 0x0f, 0xb3, "LPS27HHW"}, {0x5c, 0x0f, 0xb4, "LPS28DFW"}, {0x19, 0x0f, 0x33, "LSM303AGR"}, {0x53, 0x00, 0xe5, "ADXL343"}, {0x30, 0x39, 0x10, "MMC5633"},
+	} {
+		buses, _ := look(t, Options{Bus: "1"}, func(host *sim.Host) {
+			host.AddI2C("1", tt.address, sim.NewRegisters(&sim.Registers{PowerOn: func(r *sim.Registers) { r.R[tt.reg] = tt.id }}))
+		})
+		require.Len(t, buses[0].Parts, 1)
+		assert.Contains(t, buses[0].Parts[0].Chip, tt.relative)
+		assert.NotEmpty(t, buses[0].Parts[0].Driver, "which reads all of them")
+	}
+}
+
 func TestRules(t *testing.T) {
 	for _, r := range chips {
 		assert.NotEmpty(t, r.addresses, r.chip)
