@@ -43,6 +43,8 @@ func Run[S any](t *testing.T, d drivers.Driver, settings ...func(*S)) {
 		"PowerCycles":     b.powerCycles,
 		"Canceled":        b.canceled,
 		"CanceledWaiting": b.canceledWaiting,
+		"Fresh":           b.fresh,
+		"Absent":          b.absent,
 		"RandomBytes":     b.randomBytes,
 	} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, check) })

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -133,20 +134,72 @@ func (b bench) canceled(t *testing.T) {
 	}
 }
 
-// canceledWaiting cancels after each millisecond of a reading.
+// canceledWaiting cancels after each millisecond of a reading, of a sensor that is
+// being initialised and of one that was. What the part was told stays with it: the
+// next reading finds it in the middle of something, and must not be misled.
 func (b bench) canceledWaiting(t *testing.T) {
-	for at := time.Millisecond; ; at += time.Millisecond {
-		s, _ := b.open(t)
-		ctx, cancel := context.WithTimeout(t.Context(), at)
-		start := time.Now()
-		_, err := s.Observe(ctx, nil)
-		cancel()
-		if err == nil {
+	for _, initialised := range []bool{false, true} {
+		for at := time.Millisecond; ; at += time.Millisecond {
+			s, _ := b.openAt(t, initialised)
+			ctx, cancel := context.WithTimeout(t.Context(), at)
+			start := time.Now()
+			_, err := s.Observe(ctx, nil)
+			cancel()
+			if err == nil {
+				break
+			}
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Equal(t, at, time.Since(start), "ends its wait with its context")
+			require.Less(t, at, budget)
+			got, err := read(t, s)
+			require.NoErrorf(t, err, "after a reading was given up after %v", at)
+			b.asNew(t, got, fmt.Sprintf("after a reading was given up after %v", at))
+		}
+	}
+}
+
+// asNew checks that measurements are those of a part that was only plugged in.
+func (b bench) asNew(t *testing.T, got []agent.Result, when string) {
+	t.Helper()
+	reference, _ := b.open(t)
+	want, err := read(t, reference)
+	require.NoError(t, err)
+	plausible(t, want, got, when)
+}
+
+// fresh checks that a reading after a long time is of now. A sum is of all the
+// time, of course.
+func (b bench) fresh(t *testing.T) {
+	s, _ := b.openAt(t, true)
+	for range 4 {
+		time.Sleep(5 * time.Hour)
+		got, err := read(t, s)
+		require.NoError(t, err)
+		got = slices.DeleteFunc(got, func(r agent.Result) bool { return r.Property == agent.Charge })
+		b.asNew(t, got, "hours later")
+	}
+}
+
+// absent checks that a part that acknowledges nothing is told from one that fails.
+func (b bench) absent(t *testing.T) {
+	s, host := b.open(t)
+	onBus := false
+	for range 2 {
+		host.SetFault(func(op sim.Op) error {
+			if op.Addr == 0 {
+				return op.Err
+			}
+			onBus = true
+			return sim.NoAck
+		})
+		_, err := read(t, s)
+		if !onBus {
 			return
 		}
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, at, time.Since(start), "ends its wait with its context")
-		require.Less(t, at, budget)
+		require.ErrorIs(t, err, agent.ErrAbsent)
+		host.SetFault(nil)
+		_, err = read(t, s)
+		require.NoError(t, err)
 	}
 }
 
