@@ -60,13 +60,15 @@ const (
 	sgp40Time  = 31 * time.Millisecond
 	sgp41Time  = 56 * time.Millisecond
 	sgp41Heats = 8 * time.Second
-	sgp4xEvery = 10 * time.Second // the longest that suits gas-index
+	sgp4xCools = 200 * time.Millisecond // how long to try
+	sgp4xEvery = 10 * time.Second       // the longest that suits gas-index
 )
 
 type sgp4x struct {
 	device
 	nox   bool // an SGP41
 	ready bool // initialised since the last error
+	hot   bool // it was told to heat
 }
 
 func openSGP40(host drivers.Host, s SGP4xSettings) (agent.Sensor, error) {
@@ -83,6 +85,7 @@ func openSGP41(host drivers.Host, s SGP4xSettings) (agent.Sensor, error) {
 func (s *sgp4x) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
 	if !s.ready {
 		if err := s.initialise(ctx); err != nil {
+			_ = s.cool(ctx) // the cause is told
 			return into, fmt.Errorf("initialise: %w", err)
 		}
 		s.ready = true
@@ -90,6 +93,7 @@ func (s *sgp4x) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 	w, err := s.measure(ctx)
 	if err != nil {
 		s.ready = false
+		_ = s.cool(ctx) // the cause is told
 		return into, fmt.Errorf("measure: %w", err)
 	}
 	into = append(into, agent.Result{Property: agent.VOCRaw, Value: float64(w[0])})
@@ -100,13 +104,23 @@ func (s *sgp4x) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 }
 
 // Close implements agent.Sensor: it switches the heater off.
-func (s *sgp4x) Close() error {
-	if !s.ready {
+func (s *sgp4x) Close() error { return s.cool(context.Background()) }
+
+// cool switches the heater off if it is on, also when there is no time left: it
+// heats until it is told something else, and the agent may come back in minutes. A
+// part that has just been told to heat does not acknowledge.
+func (s *sgp4x) cool(ctx context.Context) error {
+	if !s.hot {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	cooling, cancel := context.WithTimeout(context.WithoutCancel(ctx), sgp4xCools)
 	defer cancel()
-	return s.tell(ctx, sgp4xHeaterOff, sgp4xTime)
+	err := s.tell(cooling, sgp4xHeaterOff, 0)
+	if err != nil && s.Wait(ctx, sgp41Time) == nil {
+		err = s.tell(cooling, sgp4xHeaterOff, 0)
+	}
+	s.hot = err != nil
+	return err
 }
 
 // initialise makes sure of the part and heats the pixel for nitrogen oxides.
@@ -125,6 +139,7 @@ func (s *sgp4x) initialise(ctx context.Context) error {
 	if !s.nox {
 		return nil
 	}
+	s.hot = true
 	if err := s.tell(ctx, sgp41Condition, sgp41Heats, sgp4xHalf, sgp4x25); err != nil {
 		return fmt.Errorf("condition: %w", err)
 	}
@@ -137,6 +152,7 @@ func (s *sgp4x) measure(ctx context.Context) (w [2]uint16, err error) {
 	if s.nox {
 		code, wait, words = sgp41Measure, sgp41Time, w[:]
 	}
+	s.hot = true
 	if err := s.tell(ctx, code, wait, sgp4xHalf, sgp4x25); err != nil {
 		return w, err
 	}

@@ -1,13 +1,18 @@
 package sensirion
 
 import (
+	"context"
+	"encoding/binary"
+	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/drivers"
 	"github.com/lamppost-city/lamppost/drivers/drivertest"
 	"github.com/lamppost-city/lamppost/drivers/i2cbus"
+	"github.com/lamppost-city/lamppost/drivers/sim"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"periph.io/x/conn/v3/i2c/i2ctest"
@@ -44,6 +49,54 @@ func TestSGP41Observe(t *testing.T) {
 		assert.NoError(t, s.Close())
 		assert.NoError(t, bus.Close(), "every expected transaction took place")
 	})
+}
+
+// The pixel for nitrogen oxides is damaged by more than 10 s of conditioning,
+// which goes on until the part is told something else: however a reading ends, the
+// heater is off or the part measures.
+func TestSGP41EndsConditioning(t *testing.T) {
+	broken := errors.New("broken")
+	for name, tt := range map[string]struct {
+		patience time.Duration // of the caller
+		fails    uint16        // a command that does not arrive
+	}{
+		"given up at once":           {20 * time.Millisecond, 0}, // the part is busy
+		"given up in the middle":     {4 * time.Second, 0},
+		"the measurement is refused": {10 * time.Second, sgp41Measure},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, err := SGP41.Configure(func(any) error { return nil })
+				require.NoError(t, err)
+				host := new(sim.Host)
+				s, err := c.Open(host)
+				require.NoError(t, err)
+				var last uint16
+				host.SetFault(func(op sim.Op) error {
+					if len(op.W) < 2 || op.Err != nil {
+						return op.Err
+					}
+					code := binary.BigEndian.Uint16(op.W)
+					if code == tt.fails {
+						return broken
+					}
+					last = code
+					return nil
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), tt.patience)
+				defer cancel()
+
+				_, err = s.Observe(ctx, nil)
+
+				require.Error(t, err)
+				if tt.patience > time.Second {
+					assert.EqualValues(t, sgp4xHeaterOff, last, "at once: the agent may leave it alone for minutes")
+				}
+				require.NoError(t, s.Close())
+				assert.EqualValues(t, sgp4xHeaterOff, last)
+			})
+		})
+	}
 }
 
 func TestSGP4xRefuses(t *testing.T) {
