@@ -134,12 +134,12 @@ func (b bench) canceled(t *testing.T) {
 	}
 }
 
-// canceledWaiting cancels after each millisecond of a reading, of a sensor that is
-// being initialised and of one that was. What the part was told stays with it: the
+// canceledWaiting cancels after each millisecond of a reading, or nearly each of a
+// long one, of a sensor that is being initialised and of one that was. What the part was told stays with it: the
 // next reading finds it in the middle of something, and must not be misled.
 func (b bench) canceledWaiting(t *testing.T) {
 	for _, initialised := range []bool{false, true} {
-		for at := time.Millisecond; ; at += time.Millisecond {
+		for at := time.Millisecond; ; at += time.Millisecond + at/200 {
 			s, _ := b.openAt(t, initialised)
 			ctx, cancel := context.WithTimeout(t.Context(), at)
 			start := time.Now()
