@@ -9,6 +9,7 @@ package bh1750
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -57,8 +58,12 @@ var (
 	fine   = scale{cmdOnceH2, 254} // up to 7417 lx, 0.11 lx a count
 )
 
-// fineBelow is up to what coarse value fine is used, in lx.
-const fineBelow = 7000
+// fineBelow is up to what coarse value fine is used, and middleBelow up to what
+// middle is not at its end, in lx.
+const (
+	fineBelow   = 7000
+	middleBelow = 75000
+)
 
 // wait is how long a measurement takes at most: 180 ms at 69.
 func (c scale) wait() time.Duration {
@@ -99,6 +104,9 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 		second = middle
 	}
 	v, err := s.measure(ctx, second)
+	if errors.Is(err, drivers.ErrRange) && first > middleBelow {
+		v, err = s.measure(ctx, coarse) // middle is at its end, as it should be
+	}
 	if err != nil {
 		return into, fmt.Errorf("measure again: %w", err)
 	}

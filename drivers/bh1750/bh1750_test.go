@@ -48,11 +48,11 @@ func TestDecode(t *testing.T) {
 	assert.ErrorIs(t, err, drivers.ErrRange, "saturated")
 }
 
-// observe reads a part that answers two words.
-func observe(t *testing.T, second scale, words [2][]byte) (results []agent.Result, err error) {
+// observe reads a part that answers two words, or three in the brightest light.
+func observe(t *testing.T, second scale, words [][]byte) (results []agent.Result, err error) {
 	synctest.Test(t, func(t *testing.T) {
 		bus := &i2ctest.Playback{DontPanic: true}
-		for i, c := range []scale{coarse, second} {
+		for i, c := range []scale{coarse, second, coarse}[:len(words)] {
 			for _, cmd := range []byte{0x01, 0x40 | c.time>>5, 0x60 | c.time&0x1f, c.command} {
 				bus.Ops = append(bus.Ops, i2ctest.IO{Addr: 0x23, W: []byte{cmd}})
 			}
@@ -69,18 +69,21 @@ func TestObserve(t *testing.T) {
 	tests := []struct {
 		name   string
 		second scale
-		words  [2][]byte
+		words  [][]byte
 		want   float64 // -1: refused
 	}{
-		{"lamp light", fine, [2][]byte{{0x00, 0x0e}, {0x00, 0xe2}}, 25.58},
-		{"darkness", fine, [2][]byte{{0x00, 0x00}, {0x00, 0x00}}, 0},
-		{"moonlight", fine, [2][]byte{{0x00, 0x00}, {0x00, 0x03}}, 0.34},
-		{"sunlight", middle, [2][]byte{{0x69, 0x78}, {0x99, 0x00}}, 50048},
-		{"power lost before the second value", fine, [2][]byte{{0x00, 0x0e}, {0x00, 0x00}}, -1},
-		{"power lost before the first value", fine, [2][]byte{{0x00, 0x00}, {0x00, 0xe2}}, -1},
-		{"first value at 69", middle, [2][]byte{{0xea, 0xff}, {0x99, 0x00}}, -1},
-		{"second value at 69", middle, [2][]byte{{0x69, 0x78}, {0xea, 0xff}}, -1},
-		{"saturated", fine, [2][]byte{{0x00, 0x0e}, {0xff, 0xff}}, -1},
+		{"lamp light", fine, [][]byte{{0x00, 0x0e}, {0x00, 0xe2}}, 25.58},
+		{"darkness", fine, [][]byte{{0x00, 0x00}, {0x00, 0x00}}, 0},
+		{"moonlight", fine, [][]byte{{0x00, 0x00}, {0x00, 0x03}}, 0.34},
+		{"sunlight", middle, [][]byte{{0x69, 0x78}, {0x99, 0x00}}, 50048},
+		{"the brightest sun", middle, [][]byte{{0xe7, 0xa8}, {0xff, 0xff}, {0xe7, 0xa8}}, 110000},
+		{"power lost in the brightest sun", middle, [][]byte{{0xe7, 0xa8}, {0xff, 0xff}, {0x00, 0x00}}, -1},
+		{"too bright for the first value", middle, [][]byte{{0x69, 0x78}, {0xff, 0xff}}, -1},
+		{"power lost before the second value", fine, [][]byte{{0x00, 0x0e}, {0x00, 0x00}}, -1},
+		{"power lost before the first value", fine, [][]byte{{0x00, 0x00}, {0x00, 0xe2}}, -1},
+		{"first value at 69", middle, [][]byte{{0xea, 0xff}, {0x99, 0x00}}, -1},
+		{"second value at 69", middle, [][]byte{{0x69, 0x78}, {0xea, 0xff}}, -1},
+		{"saturated", fine, [][]byte{{0x00, 0x0e}, {0xff, 0xff}}, -1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
