@@ -32,6 +32,14 @@ var MHZ19 = drivers.New(drivers.Info{
 	Observes:  observes(0, agent.CarbonDioxide),
 }, MHZ19Settings{}, openMHZ19, simulateMHZ19)
 
+// What the parts need after power-on: those of particles until the air in them
+// flows, those of carbon dioxide until their lamp is steady (datasheets, "Technical
+// Index", "Preheat time").
+const (
+	particleWarmUp = 30 * time.Second
+	mhzWarmUp      = 3 * time.Minute
+)
+
 // PMSx003Settings are the keys of a sensor with driver = "pmsx003".
 type PMSx003Settings struct{ drivers.Serial }
 
@@ -49,15 +57,17 @@ func observes(resolution int8, all ...agent.Property) (o []drivers.Observable) {
 }
 
 func openPMSx003(host drivers.Host, s PMSx003Settings) (agent.Sensor, error) {
-	return &sensor{model{nil, 5 * time.Second, pmsFrame}, host, s.Serial}, nil // a frame every 2.3 s at most
+	// A frame every 2.3 s at most.
+	return &sensor{model: model{nil, 5 * time.Second, particleWarmUp, pmsFrame}, host: host, Serial: s.Serial}, nil
 }
 
 func openSDS011(host drivers.Host, s SDS011Settings) (agent.Sensor, error) {
-	return &sensor{model{nil, 3 * time.Second, sdsFrame}, host, s.Serial}, nil // a frame a second
+	// A frame a second.
+	return &sensor{model: model{nil, 3 * time.Second, particleWarmUp, sdsFrame}, host: host, Serial: s.Serial}, nil
 }
 
 func openMHZ19(host drivers.Host, s MHZ19Settings) (agent.Sensor, error) {
-	return &sensor{model{mhzAsk, time.Second, mhzFrame}, host, s.Serial}, nil
+	return &sensor{model: model{mhzAsk, time.Second, mhzWarmUp, mhzFrame}, host: host, Serial: s.Serial}, nil
 }
 
 // pmsFrame decodes 42 4d, the length of what follows, words, and the sum of all

@@ -39,7 +39,6 @@ const (
 	pmsaCount = 16 // here is the number of particles beyond 0.3 µm in 0.1 l, which no air is without
 	pmsaError = 29 // 0: the part finds nothing wrong
 
-	pmsaWarmUp = 30 * time.Second
 	pmsaPoll   = 500 * time.Millisecond
 	pmsaSpinUp = 5 * time.Second // how long frames without particles are waited out
 )
@@ -65,7 +64,7 @@ func (s *pmsa003i) Observe(ctx context.Context, into []agent.Result) ([]agent.Re
 	if s.since.IsZero() {
 		s.since = time.Now()
 	}
-	if time.Since(s.since) < pmsaWarmUp {
+	if time.Since(s.since) < particleWarmUp {
 		q |= agent.WarmUp
 	}
 	for _, r := range results {

@@ -4,8 +4,9 @@
 //
 // The port is open only while a reading is taken: what a part sent before is old.
 // Parts of particles are left in the mode they have after power-on, in which they
-// send frames on their own. After power-on, allow them 30 s and a part of carbon
-// dioxide 3 min: none of them tells that it is not ready.
+// send frames on their own. After power-on, they need 30 s and a part of carbon
+// dioxide 3 min, and none of them tells that it is not ready: what they say for so
+// long after the first contact, or after nothing was heard, is marked as warm-up.
 package serialair
 
 import (
@@ -27,6 +28,7 @@ const baud = 9600
 type model struct {
 	ask     []byte        // what makes the part send a frame, or nil if it does so on its own
 	timeout time.Duration // for the frame
+	warmUp  time.Duration // what it needs after power-on
 
 	// frame looks for a frame at the beginning of b. It returns its length, 0 if
 	// none begins here, and whether more bytes must come to tell. err is set for a
@@ -38,6 +40,7 @@ type sensor struct {
 	model
 	host drivers.Host
 	drivers.Serial
+	since time.Time // it runs, as far as is known; zero after an error
 }
 
 // longest is how much is read for one frame, at most: a few frames.
@@ -55,9 +58,23 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return fmt.Errorf("no frame in %v: %w", s.timeout, err)
 		}
-		into = append(into, got...)
-		return err
+		if err != nil {
+			return err
+		}
+		if s.since.IsZero() {
+			s.since = time.Now()
+		}
+		for _, r := range got {
+			if time.Since(s.since) < s.warmUp {
+				r.Quality |= agent.WarmUp
+			}
+			into = append(into, r)
+		}
+		return nil
 	})
+	if err != nil {
+		s.since = time.Time{}
+	}
 	return into, err
 }
 
