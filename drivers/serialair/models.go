@@ -2,6 +2,7 @@ package serialair
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -87,6 +88,10 @@ func pmsFrame(b []byte) ([]agent.Result, int, bool, error) {
 	}
 	if sum != binary.BigEndian.Uint16(b[n-2:]) {
 		return nil, 0, false, nil
+	}
+	// The longer frame has the number of particles beyond 0.3 µm in 0.1 l, too.
+	if n == pmsaSize && binary.BigEndian.Uint16(b[pmsaCount:]) == 0 {
+		return nil, n, false, fmt.Errorf("%w: not one particle: the fan stands or the inlet is blocked", drivers.ErrNoReading)
 	}
 	var results []agent.Result
 	for i, p := range []agent.Property{agent.PM1, agent.PM25, agent.PM10} {

@@ -2,7 +2,6 @@ package serialair
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -106,9 +105,6 @@ func pmsaFrame(b []byte) ([]agent.Result, agent.Quality, error) {
 	}
 	if n != len(b) {
 		return nil, 0, fmt.Errorf("%w in % x", drivers.ErrChecksum, b)
-	}
-	if binary.BigEndian.Uint16(b[pmsaCount:]) == 0 {
-		return nil, 0, fmt.Errorf("%w: not one particle: the fan stands or the inlet is blocked", drivers.ErrNoReading)
 	}
 	if b[pmsaError] != 0 {
 		return results, agent.Degraded, nil

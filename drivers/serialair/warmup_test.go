@@ -9,8 +9,17 @@ import (
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/drivers"
 	"github.com/lamppost-city/lamppost/drivers/sim"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+// No air is without particles of 0.3 µm: a part that says so does not measure, as
+// in the first seconds after power-on.
+func TestWithoutParticles(t *testing.T) {
+	got, err := observe(t, pms, pmsWords(0))
+	assert.ErrorIs(t, err, drivers.ErrNoReading)
+	assert.Empty(t, got)
+}
 
 // None of the parts tells that it has just been switched on: what follows the first
 // contact, or a silence, is marked as warm-up.
