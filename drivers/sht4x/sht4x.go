@@ -49,6 +49,7 @@ const (
 
 type sensor struct {
 	dev   i2cbus.Dev
+	pause drivers.Waiter
 	known bool // its serial number was read since the last error
 }
 
@@ -100,7 +101,7 @@ func (s *sensor) ask(ctx context.Context, cmd byte, wait time.Duration) (first, 
 	if err := s.dev.Write(ctx, cmd); err != nil {
 		return 0, 0, err
 	}
-	if err := drivers.Wait(ctx, wait); err != nil {
+	if err := s.pause.Wait(ctx, wait); err != nil {
 		return 0, 0, err
 	}
 	var b [6]byte // word, checksum, word, checksum

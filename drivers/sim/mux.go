@@ -5,6 +5,12 @@ import "github.com/lamppost-city/lamppost/drivers/i2cbus"
 // parts are what is on a bus, by address.
 type parts map[uint16]Part
 
+// Multiplexers have these addresses (TI TCA9548A, section 8.5.1).
+const (
+	firstMux = 0x70
+	lastMux  = 0x77
+)
+
 // Mux is a TCA9548A: the parts behind a channel are on the bus while the channel
 // is on. Its zero value is ready to use, with all channels off.
 type Mux struct {
@@ -63,10 +69,13 @@ func (on parts) at(addr uint16, all []Part) []Part {
 	if p, ok := on[addr]; ok {
 		all = append(all, p)
 	}
-	for _, p := range on {
-		m, ok := p.(*Mux)
+	for mux := uint16(firstMux); mux <= lastMux; mux++ {
+		m, ok := on[mux].(*Mux)
+		if !ok {
+			continue
+		}
 		for i := range 8 {
-			if ok && m.mask>>i&1 != 0 {
+			if m.mask>>i&1 != 0 {
 				all = m.channels[i].at(addr, all)
 			}
 		}
