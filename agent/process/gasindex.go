@@ -29,9 +29,13 @@ var gasIndex = newKind(Kind{Name: "gas-index", Summary: "make Sensirion's VOC or
 		return Plan{Step: &gasIndexer{raw: in.Stream.Property, gives: ds.Property, every: in.Every, c: c}, Change: ds}, nil
 	})
 
-// gasWarmUp is how long the index takes to know the air of the place well
-// enough: the initial duration of the variance. Before, it adapts quickly.
-const gasWarmUp = 90 * time.Minute
+// How long an index takes to know the air of the place well enough: the initial
+// duration of its variance, and a little. Before, it adapts quickly, and the part
+// is outside its specification (Sensirion, SGP41 datasheet, "Sensor Performance").
+const (
+	gasWarmUp    = 90 * time.Minute
+	gasWarmUpNOx = 6 * time.Hour
+)
 
 // gasPause is how long the signal may be away before what was learned is of
 // another air.
@@ -64,7 +68,7 @@ func (g *gasIndexer) Process(rs []agent.Result) []agent.Result {
 			continue
 		}
 		r.Property, r.Value = g.gives, float64(index)
-		if r.Time.Sub(g.began) < gasWarmUp {
+		if r.Time.Sub(g.began) < g.c.warmUp {
 			r.Quality |= agent.WarmUp
 		}
 		kept = append(kept, r)
@@ -78,14 +82,17 @@ type gasConstants struct {
 	offset, least, k, x0           float64
 	tauMean, initMean, initVar     float64
 	threshold, gateMost, fixedSpan float64 // fixedSpan: 0, or what the signal is scaled by
+	warmUp                         time.Duration
 }
 
 var (
 	gasVOC = gasConstants{
 		offset: 100, least: 20000, k: -0.0065, x0: 213, tauMean: 20, initMean: 2700, initVar: 5220, threshold: 340, gateMost: 180,
+		warmUp: gasWarmUp,
 	}
 	gasNOx = gasConstants{
 		offset: 1, least: 10000, k: -0.0101, x0: 614, tauMean: 1200, initMean: 17100, initVar: 20520, threshold: 30, gateMost: 720, fixedSpan: 2000,
+		warmUp: gasWarmUpNOx,
 	}
 )
 

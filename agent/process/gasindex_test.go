@@ -58,6 +58,24 @@ func gasStep(t testing.TB, every time.Duration, streams ...agent.Datastream) (St
 	return c.Plan(streams[0].Property.Name, streams, every)
 }
 
+// The index of nitrogen oxides takes longer to know the air than that of organic
+// compounds.
+func TestGasIndexWarmUp(t *testing.T) {
+	for raw, want := range map[agent.Property]time.Duration{agent.VOCRaw: 90 * time.Minute, agent.NOxRaw: 6 * time.Hour} {
+		step, _, err := gasStep(t, 10*time.Second, agent.Datastream{Property: raw, Class: agent.Telemetry})
+		require.NoError(t, err)
+		var last time.Duration
+		for at := time.Duration(0); at < 8*time.Hour; at += 10 * time.Second {
+			for _, r := range step.Process([]agent.Result{{Property: raw, Value: 20000, Time: noon.Add(at)}}) {
+				if r.Quality&agent.WarmUp != 0 {
+					last = at
+				}
+			}
+		}
+		assert.Equal(t, want-10*time.Second, last, raw.Name)
+	}
+}
+
 func TestGasIndexStep(t *testing.T) {
 	step, after, err := gasStep(t, 10*time.Second, voc, air)
 	require.NoError(t, err)
