@@ -14,7 +14,8 @@ import (
 // SEN66 reads one SEN66 on an I2C bus. The part measures on its own, every
 // second, until it loses power: then it is never ready, and is started again. One
 // that measures is left alone: its indices are of the air of the last day. What
-// it says of particles in the half minute after a start is marked as warm-up.
+// it says of particles in the half minute after a start is marked as warm-up, its
+// index of VOC in the first hour and that of NOx in the first six.
 var SEN66 = drivers.New(drivers.Info{
 	Name:      "sen66",
 	Summary:   "Sensirion SEN66: particulate matter, carbon dioxide, climate, VOC and NOx (I2C)",
@@ -49,6 +50,10 @@ const (
 
 	sen66AwaitsCO2 = 30 * time.Second // after a start; the datasheet says 5 to 6
 	sen66Runs      = 1200 * time.Millisecond
+
+	// What the indices take until they are as specified, as those of a SGP41 do.
+	sen66LearnsVOC = time.Hour
+	sen66LearnsNOx = 6 * time.Hour
 
 	sen66ParticleFaults = 1<<21 | 1<<11 | 1<<4 // fan speed, particles, fan
 	sen66CO2Faults      = 1<<12 | 1<<9
@@ -151,9 +156,13 @@ func (s *sen66) convert(w []uint16, status uint32) ([]agent.Result, error) {
 	results, noMasses := particleMasses(w, q)
 	results, missing := s.climate(w, results)
 	results, err := s.carbonDioxide(w[len(w)-1], results)
+	age := time.Since(s.started)
 	for i, r := range results {
 		if status&sen66Faults(r.Property) != 0 {
 			results[i].Quality |= agent.Degraded
+		}
+		if r.Property == agent.VOCIndex && age < sen66LearnsVOC || r.Property == agent.NOxIndex && age < sen66LearnsNOx {
+			results[i].Quality |= agent.WarmUp
 		}
 	}
 	return results, errors.Join(noMasses, missing, err)

@@ -71,7 +71,7 @@ func TestSEN66Status(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &sen66{sen5x: sen5x{fields: 4, started: time.Now()}}
-			time.Sleep(time.Minute)
+			time.Sleep(6 * time.Hour)
 			got, err := s.convert([]uint16{1, 2, 3, 4, 5000, 2000, 100, 10, 500}, 1<<bit)
 			require.NoError(t, err)
 			var degraded []agent.Property
@@ -83,6 +83,28 @@ func TestSEN66Status(t *testing.T) {
 			assert.Equal(t, want, degraded, "bit %d", bit)
 		})
 	}
+}
+
+// The indices know the air of the place only after a while.
+func TestSEN66Learns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sen66{sen5x: sen5x{fields: 4, started: time.Now()}}
+		start := time.Now()
+		for at, want := range map[time.Duration][]agent.Property{
+			time.Hour - time.Second: {agent.VOCIndex, agent.NOxIndex}, time.Hour: {agent.NOxIndex}, 6*time.Hour - time.Second: {agent.NOxIndex}, 6 * time.Hour: nil,
+		} {
+			s.started = start.Add(-at)
+			got, err := s.convert([]uint16{1, 2, 3, 4, 5000, 2000, 100, 10, 500}, 0)
+			require.NoError(t, err)
+			var learning []agent.Property
+			for _, r := range got {
+				if r.Quality == agent.WarmUp {
+					learning = append(learning, r.Property)
+				}
+			}
+			assert.Equal(t, want, learning, "after %v", at)
+		}
+	})
 }
 
 // A part that measures is left alone; one that lost power is started.
