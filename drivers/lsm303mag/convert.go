@@ -14,15 +14,15 @@ import (
 type part struct {
 	config          byte          // CRA; 0x10 after power-on, both
 	stepsXY, stepsZ float64       // in steps a µT, at ±130 µT
-	time            time.Duration // of one measurement
+	nominal         time.Duration // of one measurement
 	late            bool          // a gain is for the measurement after the next
 }
 
 // parts are the chips by what is printed on them (ST DocID018771, table 3 and
 // 7.2; Honeywell HMC5883L Rev. E, tables 3 to 9).
 var parts = map[string]part{
-	"lsm303dlhc": {config: 0x1c, stepsXY: 11.00, stepsZ: 9.80, time: 6 * time.Millisecond},                  // 220 Hz
-	"hmc5883l":   {config: 0x70, stepsXY: 10.90, stepsZ: 10.90, time: 8 * 6 * time.Millisecond, late: true}, // mean of 8
+	"lsm303dlhc": {config: 0x1c, stepsXY: 11.00, stepsZ: 9.80, nominal: 6 * time.Millisecond},                  // 220 Hz
+	"hmc5883l":   {config: 0x70, stepsXY: 10.90, stepsZ: 10.90, nominal: 8 * 6 * time.Millisecond, late: true}, // mean of 8
 }
 
 // overflow is the code of a field beyond the range.

@@ -147,9 +147,11 @@ func (s *sensor) measure(ctx context.Context) ([]agent.Result, error) {
 	return s.convert(data)
 }
 
-// await waits for the end of the measurement.
+// await waits for the end of the measurement, at first for long enough that the
+// slowest part has begun to write: until then the status is that of the
+// measurement before. The mode would tell, but to read it locks the data.
 func (s *sensor) await(ctx context.Context) error {
-	wait := s.time
+	wait := s.nominal * 3 / 2
 	for range 10 {
 		if err := s.pause.Wait(ctx, wait); err != nil {
 			return err

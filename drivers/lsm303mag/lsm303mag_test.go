@@ -150,6 +150,26 @@ func TestOverflowPasses(t *testing.T) {
 	})
 }
 
+// What was measured before is still there, and is said to be, while the part
+// measures: it is not taken for what is so now.
+func TestNothingOld(t *testing.T) {
+	for name := range parts {
+		synctest.Test(t, func(t *testing.T) {
+			x := 20.0
+			host := new(sim.Host)
+			host.AddI2C("1", 0x1e, newPart(parts[name], func() (float64, float64, float64) { return x, 0, -40 }))
+			s, err := open(host, Settings{drivers.I2C{Address: 0x1e}, name})
+			require.NoError(t, err)
+			for x = 20; x < 100; x += 20 {
+				got, err := s.Observe(t.Context(), nil)
+				require.NoError(t, err)
+				assert.InDelta(t, x, got[0].Value, 0.1, name)
+				time.Sleep(time.Minute)
+			}
+		})
+	}
+}
+
 // HMC5883L, table 7: 1090 steps a gauss at ±1.3 gauss, in all directions. A gain
 // that somebody else had set is still that of the first measurement.
 func TestHMC5883L(t *testing.T) {

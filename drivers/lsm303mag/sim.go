@@ -14,7 +14,8 @@ func simulate(host *sim.Host, s Settings) {
 	}))
 }
 
-// newPart returns a part that was switched on now, in a field in µT.
+// newPart returns a part that was switched on now, in a field in µT. Its status says
+// that there are data until it writes the next ones (HMC5883L Rev. E, table 17).
 func newPart(p part, field func() (x, y, z float64)) *sim.Registers {
 	var done time.Time // the measurement under way ends
 	var gain byte      // that of the measurement under way
@@ -26,10 +27,9 @@ func newPart(p part, field func() (x, y, z float64)) *sim.Registers {
 		},
 		OnWrite: func(r *sim.Registers, reg, value byte) {
 			if reg == regMode && value&3 == single {
-				r.R[regStatus] = 0
 				period := 67 * time.Millisecond
 				if r.R[regConfig] == p.config {
-					period = p.time * 7 / 6 // a clock that is late
+					period = p.nominal * 7 / 6 // a clock that is late
 				}
 				done = time.Now().Add(period)
 				if !p.late {
