@@ -50,7 +50,7 @@ type totals struct {
 	energyQuality, chargeQuality agent.Quality
 
 	counts             bool // there is a reading to count from, of the part as it runs now
-	lost               bool // there was one, of the part before it lost its power
+	lost               bool // sums lack something since the last: the part lost its power, or met what it cannot measure
 	lastEnergy, lastCh uint64
 	last               time.Time
 }

@@ -111,8 +111,8 @@ func (s *sensor) Resume(p agent.Property, total float64) {
 	}
 }
 
-// Observe implements agent.Sensor. Sums that lack what came before a loss of power
-// are marked incomplete; where they cannot be trusted, the rest comes without them.
+// Observe implements agent.Sensor. Sums that lack what came before a loss of power,
+// or what was beyond the range, are marked incomplete; where they cannot be trusted, the rest comes without them.
 func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
 	if !s.ready {
 		if err := s.initialise(ctx); err != nil {
@@ -126,6 +126,7 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 	}
 	r, err := decode(w)
 	if err != nil {
+		s.totals.lost = s.totals.lost || s.totals.counts && errors.Is(err, drivers.ErrRange)
 		return into, fmt.Errorf("measure: %w", err)
 	}
 	amperes := r.drop / s.totals.ohms

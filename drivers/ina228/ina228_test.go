@@ -238,6 +238,34 @@ func TestObserveOverflow(t *testing.T) {
 	})
 }
 
+// While the shunt has more than the part can measure, its sums grow by what it can:
+// they lack the rest, and say so once.
+func TestObserveTooMuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, host := bench(t)
+		host.SetFault(func(op sim.Op) error {
+			if op.W[0] == regShunt {
+				copy(op.R, "\x7f\xff\xf0")
+			}
+			return op.Err
+		})
+		time.Sleep(time.Minute)
+		_, err := s.Observe(t.Context(), nil)
+		require.ErrorIs(t, err, drivers.ErrRange)
+		host.SetFault(nil)
+		for _, want := range []agent.Quality{agent.Incomplete, 0} {
+			time.Sleep(time.Minute)
+			got, err := s.Observe(t.Context(), nil)
+			require.NoError(t, err)
+			require.Len(t, got, 6)
+			assert.GreaterOrEqual(t, got[4].Value, 5000.0)
+			assert.Equal(t, want, got[4].Quality)
+			assert.Equal(t, want, got[5].Quality)
+		}
+		assert.InDelta(t, 2.1*3/60, s.(*sensor).totals.charge, 0.02, "what was counted stays")
+	})
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(uint32(0x0f0000), uint32(0x07d000), uint16(0x0c80), uint16(healthy), uint64(450_000), uint64(23_040_000))
 	f.Fuzz(func(t *testing.T, bus, shunt uint32, temperature, flags uint16, energy, charge uint64) {
