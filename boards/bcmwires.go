@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -131,9 +132,15 @@ func (w *bcmWires) function(line int) uint32 {
 	return w.load(gpfsel+4*(line/10)) >> (3 * (line % 10)) & 7
 }
 
+// functions is held while a word of them is changed: another bus may have lines in
+// it, and hang at the same time.
+var functions sync.Mutex
+
 // setFunction changes one of the ten functions in a word. The kernel does the
 // same, and nothing keeps the two apart; it does so when a line is requested.
 func (w *bcmWires) setFunction(line int, function uint32) {
+	functions.Lock()
+	defer functions.Unlock()
 	shift := 3 * (line % 10)
 	word := gpfsel + 4*(line/10)
 	w.store(word, w.load(word)&^(7<<shift)|function<<shift)

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/i2c"
 	"periph.io/x/conn/v3/physic"
 )
@@ -84,6 +88,41 @@ func (hanging) SetSpeed(physic.Frequency) error { return errors.ErrUnsupported }
 func (hanging) String() string                  { return "1" }
 
 var _ i2c.Bus = hanging{}
+
+// shared are registers that two buses change at once; a processor does it so.
+type shared struct{ words [1024]atomic.Uint32 }
+
+func (s *shared) load(offset int) uint32 {
+	v := s.words[offset/4].Load()
+	runtime.Gosched() // whoever else has something to store may do so now
+	return v
+}
+
+func (s *shared) store(offset int, v uint32) { s.words[offset/4].Store(v) }
+
+// Two buses have their lines in one word, and hang at once when power drops.
+func TestWiresOfTwoBuses(t *testing.T) {
+	chip := new(shared)
+	const functions = 4<<6 | 4<<9 | 1<<12 | 5<<15 | 5<<18
+	chip.words[gpfsel/4].Store(functions)
+	var wg sync.WaitGroup
+	for _, lines := range [][2]string{{"GPIO3", "GPIO2"}, {"GPIO5", "GPIO6"}} {
+		wires, err := newBCMWires(chip, lines[0], lines[1])
+		require.NoError(t, err)
+		wg.Go(func() {
+			for range 1000 {
+				if !assert.NoError(t, wires.Take(), "they are the controller's") {
+					return
+				}
+				wires.Drive(gpio.Low, gpio.High)
+				wires.Drive(gpio.High, gpio.High)
+				wires.Give()
+			}
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, uint32(functions), chip.words[gpfsel/4].Load())
+}
 
 // A line that is wrongly said to be a wire could be that of a lamp.
 func TestWiresThatAreNone(t *testing.T) {
