@@ -22,11 +22,13 @@ const (
 	regBooted   = 0x00e5 // FIRMWARE__SYSTEM_STATUS: bit 0
 	regID       = 0x010f // IDENTIFICATION__MODEL_ID, MODULE_TYPE
 
-	id         = 0xeacc
-	start      = 0x40 // again and again
-	stop       = 0x00
-	twoBounds  = 0x09
-	fromBefore = 0x00
+	id          = 0xeacc
+	start       = 0x40 // again and again
+	stop        = 0x00
+	allBounds   = 0x81
+	fromNothing = 0x92
+	twoBounds   = 0x09
+	fromBefore  = 0x00
 )
 
 // mark is what the driver knows its configuration by.

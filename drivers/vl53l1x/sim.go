@@ -21,6 +21,8 @@ type part struct {
 	booted  time.Time
 	next    time.Time // a ranging ends
 	count   byte      // of rangings since the start
+	ranged  time.Time // it ranged last, and so knows the voltage of its detector
+	off     bool      // it looks for that voltage where it was at another temperature
 }
 
 // newPart returns a part that was switched on now and sees something.
@@ -35,6 +37,7 @@ func (p *part) Reset() {
 	*p = part{seen: p.seen, booted: time.Now().Add(1200 * time.Microsecond)}
 	binary.BigEndian.PutUint16(p.r[regID:], id)
 	binary.BigEndian.PutUint32(p.r[0x6c:], 0x0f89)
+	p.r[regVHVBound] = allBounds
 }
 
 // Write implements sim.Part. The pointer has two bytes, high byte first.
@@ -63,6 +66,7 @@ func (p *part) set(reg int, v byte) {
 		p.r[reg] &^= 1
 	case reg == regMode && v == start:
 		p.next, p.count = time.Now().Add(108*time.Millisecond), 0 // its clock is late
+		p.off = p.r[regVHVBound] == twoBounds && time.Since(p.ranged) > 15*time.Minute
 	case reg == regMode:
 		p.next = time.Time{}
 	}
@@ -79,6 +83,10 @@ func (p *part) work() {
 		if p.count == 0 || p.r[0x60] != config[0x60-regConfig] {
 			mm /= 2 // an echo that is not known as one; another period of light
 		}
+		if p.off {
+			mm += 25
+		}
+		p.ranged = p.next
 		p.r[regResult], p.r[regResult+2] = status, p.count
 		binary.BigEndian.PutUint16(p.r[regResult+13:], mm)
 		p.r[regReady] |= 1

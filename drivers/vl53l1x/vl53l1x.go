@@ -42,10 +42,16 @@ const (
 	pollTime  = 5 * time.Millisecond
 )
 
+// longRest is how long the part may rest until it is calibrated anew: in this time
+// the temperature changes by less than the 8 °C that it stands (ST's Ultra Lite
+// Driver, VL53L1X_StartTemperatureUpdate).
+const longRest = 15 * time.Minute
+
 type sensor struct {
 	dev   i2cbus.Dev
 	pause drivers.Waiter
-	ready bool // initialised since the last error
+	ready bool      // initialised since the last error
+	last  time.Time // it ranged
 }
 
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
@@ -62,6 +68,7 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 		s.ready = true
 	}
 	r, err := s.measure(ctx)
+	s.last = time.Now()
 	if err != nil {
 		s.ready = false
 		return into, fmt.Errorf("measure: %w", err)
@@ -76,8 +83,7 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 // Close implements agent.Sensor. The part rests already.
 func (s *sensor) Close() error { return nil }
 
-// initialise makes sure of the part, configures it and lets it find the voltage
-// of its detector once, from which it goes on.
+// initialise makes sure of the part, configures it and calibrates it.
 func (s *sensor) initialise(ctx context.Context) error {
 	var b [2]byte
 	if err := s.read(ctx, regID, b[:]); err != nil {
@@ -95,17 +101,37 @@ func (s *sensor) initialise(ctx context.Context) error {
 	if err := s.dev.Write(ctx, append([]byte{regConfig >> 8, regConfig}, config[:]...)...); err != nil {
 		return fmt.Errorf("configure: %w", err)
 	}
+	return s.calibrate(ctx)
+}
+
+// calibrate lets the part find the voltage of its detector, which depends on the
+// temperature, and from which each ranging goes on.
+func (s *sensor) calibrate(ctx context.Context) error {
+	for _, w := range [...]struct {
+		reg   uint16
+		value byte
+	}{{regVHVBound, allBounds}, {regVHVInit, fromNothing}} {
+		if err := s.write(ctx, w.reg, w.value); err != nil {
+			return fmt.Errorf("forget calibration: %w", err)
+		}
+	}
 	if _, err := s.results(ctx, 1); err != nil {
 		return fmt.Errorf("calibrate: %w", err)
 	}
 	if err := s.write(ctx, regVHVBound, twoBounds); err != nil {
 		return fmt.Errorf("keep calibration: %w", err)
 	}
+	s.last = time.Now()
 	return s.write(ctx, regVHVInit, fromBefore)
 }
 
 // measure returns the second result after a start.
 func (s *sensor) measure(ctx context.Context) (result, error) {
+	if time.Since(s.last) > longRest {
+		if err := s.calibrate(ctx); err != nil {
+			return result{}, err
+		}
+	}
 	r, err := s.results(ctx, 2)
 	if err != nil {
 		return r, err

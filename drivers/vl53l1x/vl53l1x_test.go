@@ -103,6 +103,33 @@ func TestObserve(t *testing.T) {
 	})
 }
 
+// After a long rest, in which it got warmer or colder, the part looks for the voltage
+// of its detector as if for the first time; between readings that follow one another
+// it need not.
+func TestRestsForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, host := sensorOf(t, func() (uint16, byte) { return 1000, statusValid })
+		starts := 0
+		host.SetFault(func(op sim.Op) error {
+			if len(op.W) == 3 && op.W[1] == regMode && op.W[2] == start {
+				starts++
+			}
+			return op.Err
+		})
+		for _, tt := range []struct {
+			rest time.Duration
+			want int
+		}{{0, 2}, {time.Minute, 1}, {10 * time.Minute, 1}, {time.Hour, 2}, {time.Minute, 1}} {
+			time.Sleep(tt.rest)
+			starts = 0
+			got, err := s.Observe(t.Context(), nil)
+			require.NoError(t, err)
+			assert.InDelta(t, 1, got[0].Value, 1e-9, "after %v", tt.rest)
+			assert.Equal(t, tt.want, starts, "after %v", tt.rest)
+		}
+	})
+}
+
 // What the part is told is what ST's driver tells it, but for three things.
 func TestConfig(t *testing.T) {
 	assert.Len(t, config, 91)
