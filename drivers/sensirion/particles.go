@@ -2,16 +2,28 @@ package sensirion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
 	"github.com/lamppost-city/lamppost/drivers"
+	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 )
 
 // particleWarmUp is how long the air takes at most to settle after the fan has
 // started (datasheet of the SPS30: 30 s in clean air).
 const particleWarmUp = 30 * time.Second
+
+// particleRuns is how long it is waited for a part that may measure, one value a
+// second. particleCleans is for one that did: once a week it cleans its fan, which
+// takes ten seconds without a value. To start it again would end that, put off the
+// next by a week, and cost a SEN5x what it has learned of the air (datasheet of the
+// SPS30, section 4.2).
+const (
+	particleRuns   = 1200 * time.Millisecond
+	particleCleans = 7500 * time.Millisecond // after 3 s, and the second until it is asked again
+)
 
 // The parts for particles have these commands in common.
 const (
@@ -33,6 +45,38 @@ var massObserves = []drivers.Observable{
 	{Property: agent.PM25, Resolution: 1, Class: agent.Telemetry},
 	{Property: agent.PM4, Resolution: 1, Class: agent.Telemetry},
 	{Property: agent.PM10, Resolution: 1, Class: agent.Telemetry},
+}
+
+// A run is what is known of a part that measures on its own once it is started.
+type run struct {
+	started time.Time // or first found measuring; zero: it never was
+	faults  int       // readings in a row in which it answered wrongly, or not in time
+}
+
+// failed takes note of a reading that failed. A bus that does says nothing of the
+// part.
+func (r *run) failed(err error) {
+	var bus *i2cbus.Error
+	if !errors.As(err, &bus) {
+		r.faults++
+	}
+}
+
+// goesOn tells whether the part measures, so that it can be left alone. What it says
+// wrongly twice in a row is helped by a start.
+func (d *device) goesOn(ctx context.Context, r run, wait time.Duration) (bool, error) {
+	if r.faults > 1 {
+		return false, nil
+	}
+	patience := particleRuns
+	if !r.started.IsZero() {
+		patience = particleCleans
+	}
+	err := d.until(ctx, poll{particleReady, wait, 1, 200 * time.Millisecond, patience})
+	if errors.Is(err, drivers.ErrNotReady) || errors.Is(err, agent.ErrAbsent) { // it has just said who it is
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // particleResult returns a result for a value of particles. One above the

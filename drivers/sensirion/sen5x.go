@@ -15,8 +15,9 @@ import (
 
 // SEN5x reads one SEN50, SEN54 or SEN55 on an I2C bus. The part measures on its
 // own, every second, until it loses power: then it is never ready, and is
-// started again. What it says of particles in the half minute after a start is
-// marked as warm-up.
+// started again. One that measures is left alone: its indices are of the air of the
+// last day. What it says of particles in the half minute after a start is marked as
+// warm-up.
 var SEN5x = drivers.New(drivers.Info{
 	Name:      "sen5x",
 	Summary:   "Sensirion SEN50, SEN54, SEN55: particulate matter, climate, VOC and NOx (I2C)",
@@ -84,10 +85,10 @@ var sen5xPoll = poll{particleReady, sen5xTime, 1, 200 * time.Millisecond, 3 * ti
 
 type sen5x struct {
 	device
-	model   string
-	fields  int  // how many of sen5xFields it fills
-	ready   bool // initialised since the last error
-	started time.Time
+	run
+	model  string
+	fields int  // how many of sen5xFields it fills
+	ready  bool // initialised since the last error
 }
 
 func openSEN5x(host drivers.Host, s SEN5xSettings) (agent.Sensor, error) {
@@ -101,6 +102,7 @@ func openSEN5x(host drivers.Host, s SEN5xSettings) (agent.Sensor, error) {
 func (s *sen5x) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
 	if !s.ready {
 		if err := s.initialise(ctx); err != nil {
+			s.failed(err)
 			return into, fmt.Errorf("initialise: %w", err)
 		}
 		s.ready = true
@@ -113,8 +115,10 @@ func (s *sen5x) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 	}
 	if err != nil {
 		s.ready = false
+		s.failed(err)
 		return into, fmt.Errorf("measure: %w", err)
 	}
+	s.faults = 0
 	results, err = s.climate(w[:], results)
 	return append(into, results...), err
 }
@@ -124,18 +128,33 @@ func (s *sen5x) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 func (s *sen5x) Close() error { return nil }
 
 // initialise makes sure of the part, which shares its address with the SPS30,
-// and starts it.
+// and starts it if it does not measure.
 func (s *sen5x) initialise(ctx context.Context) error {
-	if err := s.tell(ctx, particleReset, sen5xResetTime); err != nil {
-		return fmt.Errorf("reset: %w", err)
-	}
 	if err := s.isNamed(ctx, strings.ToUpper(s.model)); err != nil {
 		return err
+	}
+	on, err := s.goesOn(ctx, s.run, sen5xTime)
+	if err != nil {
+		return fmt.Errorf("ask whether it measures: %w", err)
+	}
+	if !on {
+		if err := s.start(ctx); err != nil {
+			return err
+		}
+	}
+	if !on || s.started.IsZero() { // or another program did, nobody knows when
+		s.started = time.Now()
+	}
+	return nil
+}
+
+func (s *sen5x) start(ctx context.Context) error {
+	if err := s.tell(ctx, particleReset, sen5xResetTime); err != nil {
+		return fmt.Errorf("reset: %w", err)
 	}
 	if err := s.tell(ctx, sen5xStart, sen5xStartTime); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	s.started = time.Now()
 	return nil
 }
 

@@ -70,7 +70,7 @@ func TestSEN66Status(t *testing.T) {
 		21: mass[:], 11: mass[:], 4: mass[:], 9: {agent.CarbonDioxide}, 7: {agent.VOCIndex, agent.NOxIndex}, 6: {agent.RelativeHumidity, agent.AirTemperature}, 0: nil,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := &sen66{sen5x: sen5x{fields: 4, started: time.Now()}}
+			s := &sen66{sen5x: sen5x{fields: 4, run: run{started: time.Now()}}}
 			time.Sleep(6 * time.Hour)
 			got, err := s.convert([]uint16{1, 2, 3, 4, 5000, 2000, 100, 10, 500}, 1<<bit)
 			require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestSEN66Status(t *testing.T) {
 // The indices know the air of the place only after a while.
 func TestSEN66Learns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &sen66{sen5x: sen5x{fields: 4, started: time.Now()}}
+		s := &sen66{sen5x: sen5x{fields: 4, run: run{started: time.Now()}}}
 		start := time.Now()
 		for at, want := range map[time.Duration][]agent.Property{
 			time.Hour - time.Second: {agent.VOCIndex, agent.NOxIndex}, time.Hour: {agent.NOxIndex}, 6*time.Hour - time.Second: {agent.NOxIndex}, 6 * time.Hour: nil,
@@ -159,7 +159,7 @@ func FuzzSEN66(f *testing.F) {
 		if decode(b, words) != nil {
 			return
 		}
-		s := &sen66{sen5x: sen5x{fields: 4, started: time.Now()}}
+		s := &sen66{sen5x: sen5x{fields: 4, run: run{started: time.Now()}}}
 		got, _ := s.convert(words, status)
 		for _, r := range got {
 			assert.False(t, r.Value < -40 || r.Value > 65535, r)
@@ -168,7 +168,7 @@ func FuzzSEN66(f *testing.F) {
 }
 
 func BenchmarkSEN66Convert(b *testing.B) {
-	s := &sen66{sen5x: sen5x{fields: 4, started: time.Now()}}
+	s := &sen66{sen5x: sen5x{fields: 4, run: run{started: time.Now()}}}
 	w := []uint16{42, 68, 79, 85, 4567, 4690, 980, 10, 612}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -11,9 +11,9 @@ import (
 )
 
 // SPS30 reads one SPS30 on an I2C bus. The part measures on its own, every
-// second, until it loses power: then it is never ready, and is started again.
-// What it says in the half minute after a start is marked as warm-up. Once a
-// week it cleans its fan and gives nothing for ten seconds.
+// second, until it loses power: then it is never ready, and is started again. One
+// that measures is left alone. What it says in the half minute after a start is
+// marked as warm-up. Once a week it cleans its fan and gives nothing for ten seconds.
 var SPS30 = drivers.New(drivers.Info{
 	Name:      "sps30",
 	Summary:   "Sensirion SPS30: particulate matter, PM1 to PM10 (I2C)",
@@ -66,10 +66,10 @@ var sps30Poll = poll{particleReady, sps30Time, 1, 200 * time.Millisecond, 3 * ti
 
 type sps30 struct {
 	device
-	counts  bool
-	ready   bool // initialised since the last error
-	status  bool // it has a status
-	started time.Time
+	run
+	counts bool
+	ready  bool // initialised since the last error
+	status bool // it has a status
 }
 
 func openSPS30(host drivers.Host, s SPS30Settings) (agent.Sensor, error) {
@@ -81,6 +81,7 @@ func openSPS30(host drivers.Host, s SPS30Settings) (agent.Sensor, error) {
 func (s *sps30) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
 	if !s.ready {
 		if err := s.initialise(ctx); err != nil {
+			s.failed(err)
 			return into, fmt.Errorf("initialise: %w", err)
 		}
 		s.ready = true
@@ -88,8 +89,10 @@ func (s *sps30) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 	results, err := s.measure(ctx)
 	if err != nil {
 		s.ready = false
+		s.failed(err)
 		return into, fmt.Errorf("measure: %w", err)
 	}
+	s.faults = 0
 	return append(into, results...), nil
 }
 
@@ -98,11 +101,8 @@ func (s *sps30) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 func (s *sps30) Close() error { return nil }
 
 // initialise makes sure of the part, which shares its address with the SEN5x,
-// and starts it.
+// and starts it if it does not measure.
 func (s *sps30) initialise(ctx context.Context) error {
-	if err := s.tell(ctx, particleReset, sps30ResetTime); err != nil {
-		return fmt.Errorf("reset: %w", err)
-	}
 	var product [4]uint16
 	if err := s.ask(ctx, sps30Type, sps30Time, product[:]); err != nil {
 		return fmt.Errorf("read type: %w", err)
@@ -115,10 +115,28 @@ func (s *sps30) initialise(ctx context.Context) error {
 		return fmt.Errorf("read firmware version: %w", err)
 	}
 	s.status = version >= sps30HasStatus
+	on, err := s.goesOn(ctx, s.run, sps30Time)
+	if err != nil {
+		return fmt.Errorf("ask whether it measures: %w", err)
+	}
+	if !on {
+		if err := s.start(ctx); err != nil {
+			return err
+		}
+	}
+	if !on || s.started.IsZero() { // or another program did, nobody knows when
+		s.started = time.Now()
+	}
+	return nil
+}
+
+func (s *sps30) start(ctx context.Context) error {
+	if err := s.tell(ctx, particleReset, sps30ResetTime); err != nil {
+		return fmt.Errorf("reset: %w", err)
+	}
 	if err := s.tell(ctx, sps30Start, sps30StartTime, sps30Floats); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	s.started = time.Now()
 	return nil
 }
 
