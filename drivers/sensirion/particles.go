@@ -91,21 +91,12 @@ func particleResult(p agent.Property, v, most float64, q agent.Quality) (agent.R
 	return agent.Result{Property: p, Value: max(v, 0), Quality: q}, nil // no -0
 }
 
-// particleQuality returns the reasons to doubt the particles: the part was
-// started only now, or its fan or laser is at fault.
-func (d *device) particleQuality(ctx context.Context, started time.Time, wait time.Duration, hasStatus bool) (agent.Quality, error) {
-	var q agent.Quality
-	if time.Since(started) < particleWarmUp {
-		q |= agent.WarmUp
+// warmUp marks the particles of a part that was started only now.
+func (r *run) warmUp() agent.Quality {
+	if time.Since(r.started) < particleWarmUp {
+		return agent.WarmUp
 	}
-	if !hasStatus {
-		return q, nil
-	}
-	status, err := d.status(ctx, wait)
-	if status&particleFaults != 0 {
-		q |= agent.Degraded
-	}
-	return q, err
+	return 0
 }
 
 // status returns what the part says of itself.

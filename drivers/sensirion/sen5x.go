@@ -79,6 +79,9 @@ const (
 	sen5xNoNOx     = 12 * time.Second // after a start; the datasheet says 10 to 11
 	sen5xNoMass    = 0xffff
 	sen5xNone      = math.MaxInt16
+
+	sen5xGasFaults     = 1 << 7 // in the status
+	sen5xClimateFaults = 1 << 6
 )
 
 var sen5xPoll = poll{particleReady, sen5xTime, 1, 200 * time.Millisecond, 3 * time.Second}
@@ -108,10 +111,10 @@ func (s *sen5x) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 		s.ready = true
 	}
 	var w [8]uint16
-	q, err := s.measure(ctx, w[:])
+	status, err := s.measure(ctx, w[:])
 	var results []agent.Result
 	if err == nil {
-		results, err = particleMasses(w[:], q)
+		results, err = particleMasses(w[:], s.warmUp())
 	}
 	if err != nil {
 		s.ready = false
@@ -120,7 +123,23 @@ func (s *sen5x) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 	}
 	s.faults = 0
 	results, err = s.climate(w[:], results)
+	for i, r := range results {
+		if status&sen5xFaults(r.Property) != 0 {
+			results[i].Quality |= agent.Degraded
+		}
+	}
 	return append(into, results...), err
+}
+
+// sen5xFaults returns the bits of the status that concern a property.
+func sen5xFaults(p agent.Property) uint32 {
+	switch p {
+	case agent.VOCIndex, agent.NOxIndex:
+		return sen5xGasFaults
+	case agent.AirTemperature, agent.RelativeHumidity:
+		return sen5xClimateFaults
+	}
+	return particleFaults
 }
 
 // Close implements agent.Sensor. The part goes on: its indices are of the air
@@ -170,15 +189,15 @@ func (d *device) isNamed(ctx context.Context, want string) error {
 	return nil
 }
 
-// measure reads the last measurement and the reasons to doubt its particles.
-func (s *sen5x) measure(ctx context.Context, w []uint16) (agent.Quality, error) {
+// measure reads the last measurement and the status.
+func (s *sen5x) measure(ctx context.Context, w []uint16) (uint32, error) {
 	if err := s.until(ctx, sen5xPoll); err != nil {
 		return 0, err
 	}
 	if err := s.ask(ctx, sen5xRead, sen5xTime, w); err != nil {
 		return 0, err
 	}
-	return s.particleQuality(ctx, s.started, sen5xTime, true)
+	return s.status(ctx, sen5xTime)
 }
 
 // particleMasses returns the masses, all or none: without any the part does not

@@ -1,6 +1,7 @@
 package sensirion
 
 import (
+	"encoding/binary"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +91,29 @@ func TestSEN5xRefuses(t *testing.T) {
 			assert.ErrorIs(t, err, tt.want)
 			assert.Len(t, got, tt.left)
 		})
+	}
+}
+
+// Each bit of the status degrades what it is about.
+func TestSEN5xStatus(t *testing.T) {
+	for bit, want := range map[int][]agent.Property{
+		21: mass[:], 5: mass[:], 4: mass[:], 7: {agent.VOCIndex}, 6: {agent.RelativeHumidity, agent.AirTemperature}, 19: nil, 0: nil,
+	} {
+		words := make([]byte, 6)
+		binary.BigEndian.PutUint16(words, uint16(uint32(1)<<bit>>16))
+		binary.BigEndian.PutUint16(words[3:], uint16(uint32(1)<<bit))
+		words[2], words[5] = drivers.CRC8(words[:2]), drivers.CRC8(words[3:5])
+
+		got, err := observe(t, SEN5x, particleStatus, words)
+
+		require.NoError(t, err)
+		var degraded []agent.Property
+		for _, r := range got {
+			if r.Quality&agent.Degraded != 0 {
+				degraded = append(degraded, r.Property)
+			}
+		}
+		assert.Equal(t, want, degraded, "bit %d", bit)
 	}
 }
 

@@ -67,9 +67,9 @@ var sps30Poll = poll{particleReady, sps30Time, 1, 200 * time.Millisecond, 3 * ti
 type sps30 struct {
 	device
 	run
-	counts bool
-	ready  bool // initialised since the last error
-	status bool // it has a status
+	counts    bool
+	ready     bool // initialised since the last error
+	hasStatus bool
 }
 
 func openSPS30(host drivers.Host, s SPS30Settings) (agent.Sensor, error) {
@@ -114,7 +114,7 @@ func (s *sps30) initialise(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read firmware version: %w", err)
 	}
-	s.status = version >= sps30HasStatus
+	s.hasStatus = version >= sps30HasStatus
 	on, err := s.goesOn(ctx, s.run, sps30Time)
 	if err != nil {
 		return fmt.Errorf("ask whether it measures: %w", err)
@@ -149,9 +149,15 @@ func (s *sps30) measure(ctx context.Context) ([]agent.Result, error) {
 	if err := s.ask(ctx, sps30Read, sps30Time, w[:]); err != nil {
 		return nil, err
 	}
-	q, err := s.particleQuality(ctx, s.started, sps30Time, s.status)
-	if err != nil {
-		return nil, err
+	q := s.warmUp()
+	if s.hasStatus {
+		status, err := s.status(ctx, sps30Time)
+		if err != nil {
+			return nil, err
+		}
+		if status&particleFaults != 0 {
+			q |= agent.Degraded
+		}
 	}
 	return s.convert(w, q)
 }
