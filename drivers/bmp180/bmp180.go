@@ -2,7 +2,8 @@
 // and air temperature, which is also sold as GY-68; the older BMP085 is the same.
 //
 // The part has no settings that it could lose. What a loss of power leaves is a
-// result that no measurement gives.
+// result that no measurement gives. Nor does anything tell that another part took
+// its place, so that each reading begins with the calibration.
 package bmp180
 
 import (
@@ -63,7 +64,6 @@ const (
 type sensor struct {
 	dev         i2cbus.Dev
 	pause       drivers.Waiter
-	ready       bool // initialised since the last error
 	calibration calibration
 }
 
@@ -74,15 +74,11 @@ func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 
 // Observe implements agent.Sensor.
 func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
-	if !s.ready {
-		if err := s.initialise(ctx); err != nil {
-			return into, fmt.Errorf("initialise: %w", err)
-		}
-		s.ready = true
+	if err := s.initialise(ctx); err != nil {
+		return into, fmt.Errorf("initialise: %w", err)
 	}
 	t, p, err := s.measure(ctx)
 	if err != nil {
-		s.ready = false
 		return into, fmt.Errorf("measure: %w", err)
 	}
 	return append(into,

@@ -9,6 +9,7 @@ import (
 	"github.com/lamppost-city/lamppost/drivers"
 	"github.com/lamppost-city/lamppost/drivers/drivertest"
 	"github.com/lamppost-city/lamppost/drivers/i2cbus"
+	"github.com/lamppost-city/lamppost/drivers/sim"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"periph.io/x/conn/v3/i2c/i2ctest"
@@ -59,6 +60,39 @@ func TestObserve(t *testing.T) {
 		assert.Equal(t, agent.AtmosphericPressure, got[1].Property)
 		assert.InDelta(t, 928.29, got[1].Value, 1e-9)
 		assert.NoError(t, bus.Close(), "every expected transaction took place")
+	})
+}
+
+// Another part at the same address has another calibration, and nothing else that
+// tells it from the first: what it measures must not be made with that of the first.
+func TestOtherPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host, settings := new(sim.Host), Settings{drivers.I2C{Address: 0x77}}
+		simulate(host, settings)
+		s, err := open(host, settings)
+		require.NoError(t, err)
+		_, err = s.Observe(t.Context(), nil)
+		require.NoError(t, err)
+
+		other := newPart()
+		powerOn := other.PowerOn
+		other.PowerOn = func(r *sim.Registers) { powerOn(r); copy(r.R[regCalibration:], senlib) }
+		other.OnRead = func(r *sim.Registers, _ byte, _ int) { // the results that were recorded with it
+			command := r.R[regMeasure]
+			r.R[regMeasure] &^= converting
+			copy(r.R[regResult:], "\x64\x0b\x00")
+			if command&0x3f != temperature&0x3f {
+				copy(r.R[regResult:], "\x91\x9d\x80")
+			}
+		}
+		other.Reset()
+		settings.Simulate(host, other)
+		got, err := s.Observe(t.Context(), nil)
+
+		require.NoError(t, err)
+		require.Len(t, got, 2)
+		assert.InDelta(t, 25.7, got[0].Value, 1e-9)
+		assert.InDelta(t, 928.29, got[1].Value, 1e-9)
 	})
 }
 
