@@ -85,9 +85,21 @@ func (s IIOSettings) Observes() []drivers.Observable {
 
 func openHwmon(host drivers.Host, s HwmonSettings) (agent.Sensor, error) {
 	names, all, err := hwmon.channels(s.Channels)
-	return &sensor{hwmon, host.FS(), s.Chip, names, all, func(s *sensor, folder, channel string) (float64, error) {
-		return s.read(folder, channel+"_input")
-	}}, err
+	return &sensor{hwmon, host.FS(), s.Chip, names, all, hwmonNumber}, err
+}
+
+// hwmonNumber reads a channel, if the kernel finds no fault with its hardware
+// (datasheet, temp[1-*]_fault): most chips tell of none.
+func hwmonNumber(s *sensor, folder, channel string) (float64, error) {
+	fault, err := s.read(folder, channel+"_fault")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return 0, err
+	case fault != 0:
+		return 0, fmt.Errorf("%w: the kernel tells of a fault, as an open diode", drivers.ErrNoReading)
+	}
+	return s.read(folder, channel+"_input")
 }
 
 func openIIO(host drivers.Host, s IIOSettings) (agent.Sensor, error) {

@@ -66,6 +66,19 @@ func TestHwmon(t *testing.T) {
 	assert.ErrorIs(t, err, agent.ErrAbsent)
 }
 
+// What the kernel says of a channel whose hardware it finds broken, as an open
+// diode, is not a value.
+func TestHwmonFault(t *testing.T) {
+	const folder = "sys/class/hwmon/hwmon0/"
+	for text, want := range map[string]error{"0\n": nil, "1\n": drivers.ErrNoReading, "x": drivers.ErrNoReading} {
+		host := files(map[string]string{folder + "name": "tmp421\n", folder + "temp2_input": "127937\n", folder + "temp2_fault": text})
+		s, err := openHwmon(host, HwmonSettings{Chip{Chip: "tmp421"}, "temp2"})
+		got, err := observe(t, s, err)
+		assert.ErrorIs(t, err, want, "%q", text)
+		assert.Equal(t, want == nil, len(got) == 1, "%q", text)
+	}
+}
+
 func TestIIO(t *testing.T) {
 	const folder = "sys/bus/iio/devices/iio:device0/"
 	host := files(map[string]string{
