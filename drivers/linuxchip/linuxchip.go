@@ -149,7 +149,7 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 	if err != nil {
 		return into, fmt.Errorf("find chip: %w", err)
 	}
-	var results []agent.Result
+	var errs []error // one channel's fault is not the others'
 	for i, name := range s.names {
 		v, err := s.number(s, folder, name)
 		if err == nil {
@@ -157,11 +157,12 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 			err = drivers.Within(v, s.all[i].lowest, s.all[i].highest)
 		}
 		if err != nil {
-			return append(into, results...), fmt.Errorf("read %s: %w", name, err)
+			errs = append(errs, fmt.Errorf("read %s: %w", name, err))
+			continue
 		}
-		results = append(results, agent.Result{Property: s.all[i].Property, Value: v})
+		into = append(into, agent.Result{Property: s.all[i].Property, Value: v})
 	}
-	return append(into, results...), nil
+	return into, errors.Join(errs...)
 }
 
 // Close implements agent.Sensor.

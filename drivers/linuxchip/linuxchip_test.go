@@ -79,6 +79,20 @@ func TestHwmonFault(t *testing.T) {
 	}
 }
 
+// A channel that fails keeps nobody from reading the others.
+func TestOneChannelFails(t *testing.T) {
+	const folder = "sys/class/hwmon/hwmon0/"
+	host := files(map[string]string{
+		folder + "name": "ina226\n", folder + "in1_input": "x", folder + "curr1_input": "-250\n",
+	})
+	s, err := openHwmon(host, HwmonSettings{Chip{Chip: "ina226"}, "in1,curr1,power1"})
+	got, err := observe(t, s, err)
+	assert.ErrorIs(t, err, drivers.ErrNoReading)
+	assert.ErrorContains(t, err, "read in1")
+	assert.ErrorContains(t, err, "read power1")
+	assert.Equal(t, []agent.Result{{Property: agent.Current, Value: -0.25}}, got)
+}
+
 func TestIIO(t *testing.T) {
 	const folder = "sys/bus/iio/devices/iio:device0/"
 	host := files(map[string]string{
