@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -186,14 +187,14 @@ func (s *sensor) read(ctx context.Context, reg byte) (uint16, error) {
 	return binary.BigEndian.Uint16(b[:]), err
 }
 
-// decode returns the voltage in V (datasheet, section 7.5.4). At the end of the
-// range it is at least that.
+// decode returns the voltage in V (datasheet, section 7.5.4). At an end of the
+// range it is at least that, or less.
 func decode(code uint16, full float64) (float64, agent.Quality, error) {
 	volts := float64(int16(code)) * full / 32768
 	if volts < lowest {
 		return 0, 0, fmt.Errorf("%.3f V is below ground: %w", volts, drivers.ErrRange)
 	}
-	if int16(code) >= clipped {
+	if int16(code) >= clipped || int16(code) == math.MinInt16 {
 		return volts, agent.Saturated, nil
 	}
 	return volts, 0, nil

@@ -76,6 +76,16 @@ func TestObserveRefuses(t *testing.T) {
 	}
 }
 
+// The smallest range ends before the input conducts.
+func TestLowerEnd(t *testing.T) {
+	for code, want := range map[uint16]agent.Quality{0x8000: agent.Saturated, 0x8001: 0, 0xffff: 0, 0x7fff: agent.Saturated} {
+		volts, q, err := decode(code, 0.256)
+		require.NoError(t, err)
+		assert.InDelta(t, float64(int16(code))*0.256/32768, volts, 1e-9)
+		assert.Equal(t, want, q, "%#04x", code)
+	}
+}
+
 // An input whose wire is wrong keeps nobody from reading the others.
 func TestOneInputBelowGround(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -134,7 +144,7 @@ func FuzzDecode(f *testing.F) {
 				continue
 			}
 			assert.True(t, lowest <= volts && volts < full, volts)
-			assert.Equal(t, volts > full*0.9995, q == agent.Saturated, volts)
+			assert.Equal(t, volts > full*0.9995 || volts == -full, q == agent.Saturated, volts)
 			step := full / 32768
 			assert.LessOrEqual(t, math.Pow10(-int(decimals[i])), step, "no step is rounded away")
 		}
