@@ -2,8 +2,9 @@
 //
 // They take commands in ASCII and answer with a code and a text after a while.
 // What they keep in memory over a loss of power, such as which values they give, is
-// written only where it differs; the water's temperature is told before each
-// reading, for it is forgotten. Calibrate a circuit with its own tools.
+// asked before each reading, and written only where it differs; the water's
+// temperature is told before each reading, for it is forgotten. Calibrate a circuit
+// with its own tools.
 package ezo
 
 import (
@@ -39,9 +40,8 @@ type sensor struct {
 	dev         i2cbus.Dev
 	pause       drivers.Waiter
 	model       model
-	celsius     float64
-	compensated bool
-	ready       bool // initialised since the last error
+	temperature string // the command that tells it, or ""
+	ready       bool   // initialised since the last error
 	buf         [longest]byte
 }
 
@@ -64,16 +64,22 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 // Close implements agent.Sensor. The circuit measures only when it is told to.
 func (s *sensor) Close() error { return nil }
 
-// initialise makes sure of the circuit and its settings.
+// initialise makes sure of the circuit.
 func (s *sensor) initialise(ctx context.Context) error {
 	info, err := s.ask(ctx, "i", commandTime)
 	if err != nil {
 		return err
 	}
-	parts := strings.Split(info, ",") // ?I,pH,2.14
+	parts := strings.Split(string(info), ",") // ?I,pH,2.14
 	if len(parts) != 3 || !strings.EqualFold(parts[0], "?I") || !slices.Contains(s.model.names, parts[1]) {
 		return fmt.Errorf("%w: it is %q, want %s", drivers.ErrIdentity, info, s.model.names[0])
 	}
+	return nil
+}
+
+// settle makes sure of the circuit's settings, before each reading: another one may
+// have taken its place, or its own tools changed them.
+func (s *sensor) settle(ctx context.Context) error {
 	if err := s.choose(ctx); err != nil {
 		return err
 	}
@@ -81,7 +87,7 @@ func (s *sensor) initialise(ctx context.Context) error {
 		return nil
 	}
 	has, err := s.ask(ctx, s.model.ask, commandTime)
-	if err != nil || strings.EqualFold(has, s.model.right) {
+	if err != nil || strings.EqualFold(string(has), s.model.right) {
 		return err
 	}
 	_, err = s.ask(ctx, s.model.settle, commandTime)
@@ -93,31 +99,45 @@ func (s *sensor) choose(ctx context.Context) error {
 	if s.model.output == "" {
 		return nil
 	}
-	text, err := s.ask(ctx, "O,?", commandTime)
+	answer, err := s.ask(ctx, "O,?", commandTime)
 	if err != nil {
 		return err
 	}
-	given := strings.Split(text, ",") // ?O,EC,TDS or ?,O,%,mg
-	for _, name := range append([]string{s.model.output}, s.model.others...) {
-		is, want := slices.Contains(given, name), name == s.model.output
-		if is == want {
+	text := string(answer)
+	if !gives(text, s.model.output) {
+		if _, err := s.ask(ctx, "O,"+s.model.output+",1", commandTime); err != nil {
+			return err
+		}
+	}
+	for _, name := range s.model.others {
+		if !gives(text, name) {
 			continue
 		}
-		command := "O," + name + ",0"
-		if want {
-			command = "O," + name + ",1"
-		}
-		if _, err := s.ask(ctx, command, commandTime); err != nil {
+		if _, err := s.ask(ctx, "O,"+name+",0", commandTime); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// gives tells whether a value is among those that a circuit gives: ?O,EC,TDS or
+// ?,O,%,mg.
+func gives(text, name string) bool {
+	for given := range strings.SplitSeq(text, ",") {
+		if given == name {
+			return true
+		}
+	}
+	return false
+}
+
 // measure takes a reading.
 func (s *sensor) measure(ctx context.Context) (agent.Result, error) {
-	if s.compensated {
-		if _, err := s.ask(ctx, "T,"+strconv.FormatFloat(s.celsius, 'f', 1, 64), commandTime); err != nil {
+	if err := s.settle(ctx); err != nil {
+		return agent.Result{}, err
+	}
+	if s.temperature != "" {
+		if _, err := s.ask(ctx, s.temperature, commandTime); err != nil {
 			return agent.Result{}, err
 		}
 	}
@@ -125,7 +145,7 @@ func (s *sensor) measure(ctx context.Context) (agent.Result, error) {
 	if err != nil {
 		return agent.Result{}, err
 	}
-	return s.model.decode(text)
+	return s.model.decode(string(text))
 }
 
 // decode makes a result of the text of a reading: one number, and nothing else.
@@ -147,26 +167,26 @@ func (m model) decode(text string) (agent.Result, error) {
 	return r, nil
 }
 
-// ask sends a command and returns the text of its answer.
-func (s *sensor) ask(ctx context.Context, command string, wait time.Duration) (string, error) {
+// ask sends a command and returns the text of its answer, which lasts until the next.
+func (s *sensor) ask(ctx context.Context, command string, wait time.Duration) ([]byte, error) {
 	if err := s.dev.Write(ctx, []byte(command)...); err != nil {
-		return "", fmt.Errorf("command %s: %w", command, err)
+		return nil, fmt.Errorf("command %s: %w", command, err)
 	}
 	text, err := s.await(ctx, wait)
 	if err != nil {
-		return "", fmt.Errorf("command %s: %w", command, err)
+		return nil, fmt.Errorf("command %s: %w", command, err)
 	}
 	return text, nil
 }
 
 // await reads the answer as soon as there is one.
-func (s *sensor) await(ctx context.Context, wait time.Duration) (string, error) {
+func (s *sensor) await(ctx context.Context, wait time.Duration) ([]byte, error) {
 	for end := time.Now().Add(wait + patience); ; wait = pollTime {
 		if err := s.pause.Wait(ctx, wait); err != nil {
-			return "", err
+			return nil, err
 		}
 		if err := s.dev.Read(ctx, s.buf[:]); err != nil {
-			return "", err
+			return nil, err
 		}
 		text, err := answer(s.buf[:])
 		if s.buf[0] != codePending || !time.Now().Before(end) {
@@ -176,21 +196,21 @@ func (s *sensor) await(ctx context.Context, wait time.Duration) (string, error) 
 }
 
 // answer returns the text of an answer, which ends with a byte 0.
-func answer(b []byte) (string, error) {
+func answer(b []byte) ([]byte, error) {
 	switch b[0] {
 	case codeDone:
 	case codeSyntax:
-		return "", fmt.Errorf("%w: it does not know the command", drivers.ErrIdentity)
+		return nil, fmt.Errorf("%w: it does not know the command", drivers.ErrIdentity)
 	case codePending:
-		return "", fmt.Errorf("%w: it is still busy", drivers.ErrNotReady)
+		return nil, fmt.Errorf("%w: it is still busy", drivers.ErrNotReady)
 	case codeNone:
-		return "", fmt.Errorf("%w: it has nothing to say", drivers.ErrNoReading)
+		return nil, fmt.Errorf("%w: it has nothing to say", drivers.ErrNoReading)
 	default:
-		return "", fmt.Errorf("%w: code %d", drivers.ErrNoReading, b[0])
+		return nil, fmt.Errorf("%w: code %d", drivers.ErrNoReading, b[0])
 	}
 	end := bytes.IndexByte(b, 0)
 	if end < 0 {
-		return "", fmt.Errorf("%w: no end in %q", drivers.ErrNoReading, b)
+		return nil, fmt.Errorf("%w: no end in %q", drivers.ErrNoReading, b)
 	}
-	return string(b[1:end]), nil
+	return b[1:end], nil
 }

@@ -1,6 +1,7 @@
 package ezo
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/lamppost-city/lamppost/agent"
@@ -85,8 +86,11 @@ func newDriver[S interface {
 	return drivers.New(drivers.Info{Name: name, Summary: summary, Datasheet: datasheet, Observes: []drivers.Observable{m.observes}}, defaults,
 		func(host drivers.Host, s S) (agent.Sensor, error) {
 			dev, err := s.place().Open(host)
-			celsius, compensated := s.celsius()
-			return &sensor{dev: dev, model: m, celsius: celsius, compensated: compensated}, err
+			circuit := &sensor{dev: dev, model: m}
+			if celsius, ok := s.celsius(); ok {
+				circuit.temperature = "T," + strconv.FormatFloat(celsius, 'f', 1, 64)
+			}
+			return circuit, err
 		},
 		func(host *sim.Host, s S) { s.place().Simulate(host, newPart(m)) })
 }

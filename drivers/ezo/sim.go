@@ -44,14 +44,13 @@ func (p *part) Write(w []byte) error {
 	case strings.EqualFold(command, "R"):
 		wait, p.text = p.model.wait, p.reading()
 	case command == "O,?" && p.outputs != nil:
-		p.text = strings.Join(append([]string{"?O"}, p.outputs...), ",")
+		p.text = "?O," + strings.Join(p.outputs, ",")
 	case name == "O" && p.choose(value):
 	case name == "T" && p.compensates():
 		p.celsius = value
 	case command == p.model.ask && command != "":
-		p.text = strings.TrimSuffix(p.model.right, p.model.right[len(p.model.right)-1:]) + "s"
-		if p.settled {
-			p.text = p.model.right
+		if p.text = p.model.right; !p.settled {
+			p.text = p.text[:len(p.text)-1] + "s"
 		}
 	case command == p.model.settle && command != "":
 		p.settled = true
@@ -79,17 +78,26 @@ func (p *part) choose(value string) bool {
 	return true
 }
 
-// reading is what the circuit says of calm water: a value for each of its outputs.
+// reading is what the circuit says of calm water: a value for each of its outputs,
+// and another one in another unit.
 func (p *part) reading() string {
 	v := map[agent.Property]float64{
 		agent.PH: 7.4, agent.ElectricalConductivity: 540, agent.DissolvedOxygen: 8.6, agent.RedoxPotential: 210,
 		agent.ProbeTemperature: 14, agent.FlowRate: 12, agent.CarbonDioxide: 440,
 	}[p.model.observes.Property]
-	text := strconv.FormatFloat(sim.Wave(v, v/100, 24*time.Hour), 'f', int(p.model.observes.Resolution), 64)
-	if p.model.output != "" && !slices.Contains(p.outputs, p.model.output) {
-		return "no output"
+	if v = sim.Wave(v, v/100, 24*time.Hour); !p.settled {
+		v = v*1.8 + 32
 	}
-	return text + strings.Repeat(",1.00", max(0, len(p.outputs)-1))
+	text := strconv.FormatFloat(v, 'f', int(p.model.observes.Resolution), 64)
+	switch {
+	case p.model.output == "":
+		return text
+	case len(p.outputs) == 0:
+		return "no output"
+	case !slices.Contains(p.outputs, p.model.output):
+		text = "1.00"
+	}
+	return text + strings.Repeat(",1.00", len(p.outputs)-1)
 }
 
 // Read implements sim.Part.
