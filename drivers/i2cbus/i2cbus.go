@@ -40,7 +40,9 @@ type trunk struct {
 
 	mu    sync.Mutex
 	rests rests
-	free  *request // to be used again, or nil
+	free  *request    // to be used again, or nil
+	muxes []string    // that were named: the ways to them
+	fresh [][]Channel // the ways to those that were not switched off yet
 }
 
 // New returns a bus that hands transactions to bus. name is what people call it.

@@ -3,6 +3,7 @@ package i2cbus
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,17 +52,38 @@ func ParsePath(path string) (trunk string, channels []Channel, err error) {
 // while nobody else has the bus: so parts of two branches may have the same
 // address, though not one of a branch and one that is nearer to the controller.
 // A multiplexer that lost its channel in between, because of a reset, fails the
-// transaction, whatever was read.
+// transaction, whatever was read. What another program left on, or the agent when
+// it was killed, is switched off before the first transaction.
 func (b *Bus) Behind(channels ...Channel) *Bus {
 	if len(channels) == 0 {
 		return b
 	}
 	branch := &Bus{b.name, append([]Channel(nil), b.channels...), b.trunk}
 	for _, c := range channels {
+		b.trunk.meet(fmt.Sprintf("%s/mux@%x", branch.name, c.Mux), append(slices.Clone(branch.channels), c))
 		branch.name += "/" + c.String()
 		branch.channels = append(branch.channels, c)
 	}
 	return branch
+}
+
+// meet notes a multiplexer of which nobody knows what is on.
+func (t *trunk) meet(mux string, way []Channel) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !slices.Contains(t.muxes, mux) {
+		t.muxes, t.fresh = append(t.muxes, mux), append(t.fresh, way)
+	}
+}
+
+// next returns the way to a multiplexer that was met and not switched off, or nil.
+func (t *trunk) next() (way []Channel) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.fresh) > 0 {
+		way, t.fresh = t.fresh[0], t.fresh[1:]
+	}
+	return way
 }
 
 // through does f while the channels from depth on are switched on.
@@ -157,10 +179,21 @@ func (t *trunk) leave(way []Channel) {
 // tidy switches off a channel that may be on. Until it is off, a part behind it
 // could answer for another one.
 func (t *trunk) tidy() error {
-	way := t.left
-	if way == nil {
-		return nil
+	for {
+		if t.left == nil {
+			t.left = t.next()
+		}
+		if t.left == nil {
+			return nil
+		}
+		if err := t.tidyLeft(); err != nil {
+			return err
+		}
 	}
+}
+
+func (t *trunk) tidyLeft() error {
+	way := t.left
 	t.left = nil
 	last := len(way) - 1
 	err := t.through(way[:last], 0, switchOff{t, way})

@@ -1,6 +1,7 @@
 package i2cbus_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -46,8 +47,19 @@ func newBench() *bench {
 		b.AddI2C(branch, 0x44, labelled(byte(i)))
 	}
 	b.AddI2C("1", 0x20, labelled(0x99))
+	b.first(branches...)
 	b.record(nil)
 	return b
+}
+
+// first opens branches and does a first transaction on the trunk, which switches off
+// what may be on.
+func (b *bench) first(branches ...string) {
+	for _, branch := range branches {
+		_, _ = b.I2C(branch)
+	}
+	bus, _ := b.I2C("1")
+	_ = bus.Dev(0x20).Write(context.Background(), 0)
 }
 
 // record notes what is on the wire, and fails what fail says.
