@@ -36,7 +36,7 @@ func newNode(model string, read uint16, reset time.Duration, since time.Time) *p
 				into = append(into, binary.BigEndian.Uint16(name[i:]))
 			}
 			return into, sen5xNameTime, true
-		case code == particleStatus:
+		case code == particleStatus, code == sen66Status:
 			return append(into, 0, 0), sen5xTime, true
 		case code == sen5xStart && !measures:
 			measures, since, taken = true, time.Now(), 0

@@ -44,6 +44,7 @@ func sen66Observes() []drivers.Observable {
 // sections 4.8 and 4.3). Name, start, status and the rest are as of a SEN5x.
 const (
 	sen66Read      = 0x0300
+	sen66Status    = 0xd210 // as particleStatus, and clears it: errors stay in it when they are over
 	sen66Pressure  = 0x6720 // hPa, 700 to 1200: the one setting that it takes while it measures
 	sen66ResetTime = 1200 * time.Millisecond
 	sen66NoCO2     = 0xffff
@@ -135,7 +136,7 @@ func pressureAt(altitude uint16) uint16 {
 	return uint16(math.Round(1013.25 * math.Pow(1-0.0065*float64(altitude)/288.15, 5.2559)))
 }
 
-// measure reads the last measurement and the status.
+// measure reads the last measurement and the status since the one before.
 func (s *sen66) measure(ctx context.Context, w []uint16) (uint32, error) {
 	if err := s.until(ctx, sen5xPoll); err != nil {
 		return 0, err
@@ -143,7 +144,11 @@ func (s *sen66) measure(ctx context.Context, w []uint16) (uint32, error) {
 	if err := s.ask(ctx, sen66Read, sen5xTime, w); err != nil {
 		return 0, err
 	}
-	return s.status(ctx, sen5xTime)
+	var status [2]uint16
+	if err := s.ask(ctx, sen66Status, sen5xTime, status[:]); err != nil {
+		return 0, fmt.Errorf("read status: %w", err)
+	}
+	return uint32(status[0])<<16 | uint32(status[1]), nil
 }
 
 // convert makes results of a measurement. Each part inside has a fault of its own:

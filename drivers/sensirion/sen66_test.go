@@ -85,6 +85,39 @@ func TestSEN66Status(t *testing.T) {
 	}
 }
 
+// A fault that is over stays in the part's status until that is cleared. It is told
+// once, and not for ever.
+func TestSEN66FaultPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := new(sim.Host)
+		settings := SEN66Settings{drivers.I2C{Address: 0x6b}, 0}
+		simulateSEN66(host, settings)
+		fault, asked := byte(1<<4), byte(0)
+		host.SetFault(func(op sim.Op) error {
+			if len(op.W) == 2 && op.W[0] == 0xd2 {
+				asked = op.W[1]
+			} else if len(op.W) > 0 {
+				asked = 0
+			}
+			if len(op.R) == 6 && asked != 0 {
+				op.R[4], op.R[5] = fault, drivers.CRC8([]byte{0, fault})
+				if asked == 0x10 {
+					fault = 0
+				}
+			}
+			return op.Err
+		})
+		s, err := openSEN66(host, settings)
+		require.NoError(t, err)
+		for _, want := range []agent.Quality{agent.Degraded, 0, 0} {
+			time.Sleep(time.Minute)
+			got, err := s.Observe(t.Context(), nil)
+			require.NoError(t, err)
+			assert.Equal(t, want, got[0].Quality&agent.Degraded)
+		}
+	})
+}
+
 // The indices know the air of the place only after a while.
 func TestSEN66Learns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
