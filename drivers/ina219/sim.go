@@ -21,8 +21,8 @@ func simulate(host *sim.Host, s Settings) {
 			end = time.Now().Add(1100 * time.Microsecond)
 		},
 		OnWrite: func(w *sim.Words, reg byte, v uint16) {
-			w.R[reg] = v
-			if reg == regConfig {
+			if reg == regConfig { // the others that are simulated can only be read
+				w.R[reg] = v
 				w.R[regBus] &^= ready
 				end = time.Now().Add(2 * 68100 * time.Microsecond)
 			}

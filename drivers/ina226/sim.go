@@ -7,6 +7,9 @@ import (
 	"github.com/lamppost-city/lamppost/drivers/sim"
 )
 
+// fixed are the bits of the configuration that cannot be written.
+const fixed = 0x7000
+
 // simulate puts a part on the bus that watches a battery of 12 V and a load that
 // uses a quarter of what the shunt is for.
 func simulate(host *sim.Host, s Settings) { s.Simulate(host, newPart(device, 0x4127)) }
@@ -26,8 +29,8 @@ func newPart(device, config uint16) *sim.Words {
 			end = time.Now().Add(2200 * time.Microsecond)
 		},
 		OnWrite: func(w *sim.Words, reg byte, v uint16) {
-			w.R[reg] = v
-			if reg == regConfig {
+			if reg == regConfig { // the others the driver writes to can only be read
+				w.R[reg] = v&^fixed | config&fixed
 				w.R[regFlags] &^= ready
 				end = time.Now().Add(2 * 16 * 1210 * time.Microsecond)
 			}
