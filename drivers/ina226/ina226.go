@@ -91,7 +91,6 @@ type sensor struct {
 	pause     drivers.Waiter
 	chip      chip
 	shuntOhms float64
-	known     bool // its identity was read since the last error
 }
 
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
@@ -101,15 +100,12 @@ func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 
 // Observe implements agent.Sensor.
 func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
-	if !s.known {
-		if err := s.identify(ctx); err != nil {
-			return into, fmt.Errorf("identify: %w", err)
-		}
-		s.known = true
+	// Each time: a relative in the part's place answers with currents of its own.
+	if err := s.identify(ctx); err != nil {
+		return into, fmt.Errorf("identify: %w", err)
 	}
 	volts, drop, err := s.measure(ctx)
 	if err != nil {
-		s.known = false
 		return into, fmt.Errorf("measure: %w", err)
 	}
 	amperes := drop / s.shuntOhms
