@@ -53,8 +53,7 @@ const (
 const measureTime = 20 * time.Millisecond
 
 type sensor struct {
-	dev   i2cbus.Dev
-	ready bool // configured since the last error
+	dev i2cbus.Dev
 }
 
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
@@ -64,15 +63,12 @@ func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 
 // Observe implements agent.Sensor.
 func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
-	if !s.ready {
-		if err := s.initialise(ctx); err != nil {
-			return into, fmt.Errorf("initialise: %w", err)
-		}
-		s.ready = true
+	// Each time: nothing in its answer tells the part from another in its place.
+	if err := s.initialise(ctx); err != nil {
+		return into, fmt.Errorf("initialise: %w", err)
 	}
 	temperature, humidity, err := s.measure(ctx)
 	if err != nil {
-		s.ready = false
 		return into, fmt.Errorf("measure: %w", err)
 	}
 	return append(into,
