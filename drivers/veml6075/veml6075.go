@@ -70,7 +70,6 @@ const measureTime = 150 * time.Millisecond
 type sensor struct {
 	dev      i2cbus.Dev
 	settings Settings
-	known    bool // its identity was read since the last error
 }
 
 func open(host drivers.Host, s Settings) (agent.Sensor, error) {
@@ -80,19 +79,16 @@ func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 
 // Observe implements agent.Sensor.
 func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
-	if !s.known {
-		got, err := s.read(ctx, regID)
-		if err != nil {
-			return into, fmt.Errorf("read identity: %w", err)
-		}
-		if got&0xff != id {
-			return into, fmt.Errorf("%w: identity %#04x", drivers.ErrIdentity, got)
-		}
-		s.known = true
+	// Each time: a VEML7700 in its place takes the same settings, and has counts.
+	got, err := s.read(ctx, regID)
+	if err != nil {
+		return into, fmt.Errorf("read identity: %w", err)
+	}
+	if got&0xff != id {
+		return into, fmt.Errorf("%w: identity %#04x", drivers.ErrIdentity, got)
 	}
 	v, err := s.measure(ctx)
 	if err != nil {
-		s.known = false
 		return into, fmt.Errorf("measure: %w", err)
 	}
 	return append(into, agent.Result{Property: agent.UVIndex, Value: v}), nil
