@@ -35,17 +35,18 @@ func Run[S any](t *testing.T, d drivers.Driver, settings ...func(*S)) {
 	}}
 	t.Run("Info", b.info)
 	for name, check := range map[string]func(*testing.T){
-		"Observe":         b.observe,
-		"Allocations":     b.allocations,
-		"OpenTouchesNone": b.openTouchesNothing,
-		"Unplugged":       b.unplugged,
-		"EachTransaction": b.eachTransaction,
-		"PowerCycles":     b.powerCycles,
-		"Canceled":        b.canceled,
-		"CanceledWaiting": b.canceledWaiting,
-		"Fresh":           b.fresh,
-		"Absent":          b.absent,
-		"RandomBytes":     b.randomBytes,
+		"Observe":            b.observe,
+		"Allocations":        b.allocations,
+		"OpenTouchesNone":    b.openTouchesNothing,
+		"Unplugged":          b.unplugged,
+		"EachTransaction":    b.eachTransaction,
+		"PowerCycles":        b.powerCycles,
+		"PowerCyclesWaiting": b.powerCyclesWaiting,
+		"Canceled":           b.canceled,
+		"CanceledWaiting":    b.canceledWaiting,
+		"Fresh":              b.fresh,
+		"Absent":             b.absent,
+		"RandomBytes":        b.randomBytes,
 	} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, check) })
 	}

@@ -105,6 +105,30 @@ func (b bench) powerCycles(t *testing.T) {
 	}
 }
 
+// powerCyclesWaiting takes the power away after each millisecond of a reading, or
+// nearly each of a long one: a part that starts again has other values then than
+// one that starts right after it was told something.
+func (b bench) powerCyclesWaiting(t *testing.T) {
+	for _, initialised := range []bool{false, true} {
+		for at := time.Duration(0); ; at += time.Millisecond + at/100 {
+			s, host := b.openAt(t, initialised)
+			off := time.AfterFunc(time.Second+at, host.PowerCycle) // read waits a second
+			got, err := read(t, s)
+			if off.Stop() {
+				break // the reading was over before
+			}
+			when := fmt.Sprintf("power lost %v after the reading began", at)
+			b.asNew(t, got, when)
+			noticed := err != nil
+			if got, err = read(t, s); err != nil && !noticed {
+				got, err = read(t, s)
+			}
+			require.NoErrorf(t, err, "initialises again: %s", when)
+			b.asNew(t, got, when)
+		}
+	}
+}
+
 // plausible checks that measurements did not jump: the simulated day is calm.
 func plausible(t *testing.T, want, got []agent.Result, when string) {
 	t.Helper()
