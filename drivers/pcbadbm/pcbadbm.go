@@ -119,6 +119,9 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 	into, err := s.measure(ctx, into)
 	if err != nil {
 		s.ready = false
+		if errors.Is(err, drivers.ErrNoReading) || errors.Is(err, drivers.ErrRange) {
+			s.last = time.Time{} // its levels are not those of the time since
+		}
 		return into, fmt.Errorf("measure: %w", err)
 	}
 	return into, nil
@@ -137,10 +140,9 @@ func (s *sensor) initialise(ctx context.Context) error {
 	if v := version[0]; v != versions[0] && v != versions[1] && v != versions[2] {
 		return fmt.Errorf("%w: version %#02x", drivers.ErrIdentity, v)
 	}
-	s.last = time.Time{}
 	switch err := s.check(ctx); {
 	case err == nil:
-		return nil // another run of the agent gave it its settings
+		return nil // it has kept them, and its levels, over an error of the bus or a restart of the agent
 	case !errors.Is(err, drivers.ErrBrownOut):
 		return err
 	}
@@ -149,6 +151,7 @@ func (s *sensor) initialise(ctx context.Context) error {
 
 // set gives the module its settings. It wakes only by a reset.
 func (s *sensor) set(ctx context.Context) error {
+	s.last = time.Time{}
 	if err := s.dev.Write(ctx, regReset, resetSystem); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}

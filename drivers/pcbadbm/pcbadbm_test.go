@@ -116,6 +116,29 @@ func TestSpan(t *testing.T) {
 	})
 }
 
+// What a reading missed because of the bus, the next one tells: the module has it.
+func TestSpanOverAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, "a")
+		p.read()
+		time.Sleep(time.Minute)
+		for nth := 1; nth <= 2; nth++ {
+			n := 0
+			p.host.SetFault(func(op sim.Op) error {
+				if n++; n == nth {
+					return sim.NoAck
+				}
+				return op.Err
+			})
+			_, err := p.sensor.Observe(t.Context(), nil)
+			require.ErrorIs(t, err, sim.NoAck)
+		}
+		p.host.SetFault(nil)
+		time.Sleep(time.Second)
+		assert.Equal(t, 61*time.Second, p.read()[0].Span)
+	})
+}
+
 // A module that has its settings is left alone; others, or lost ones, are set
 // before a level is told.
 func TestSettingsReachIt(t *testing.T) {
