@@ -61,6 +61,10 @@ const (
 	sgp30Empty = 2 * time.Hour
 )
 
+// sgp30Ghost is what a part says that was not started, or just now. The cleanest
+// air, too: that cannot be told.
+var sgp30Ghost = [2]uint16{400, 0}
+
 // A baseline is what a part has learned of the air.
 type baseline struct {
 	words  [2]uint16 // as read; 0 for none
@@ -131,6 +135,15 @@ func (s *sgp30) initialise(ctx context.Context) error {
 		}
 		return nil
 	}
+	if !s.started.IsZero() && s.serial == before && now.Sub(s.started) < sgp30Empty {
+		var w [2]uint16
+		if err := s.ask(ctx, sgp30Measure, sgp30MeasTime, w[:]); err != nil {
+			return fmt.Errorf("measure: %w", err)
+		}
+		if w != sgp30Ghost {
+			return nil // it still learns: only a part that was started says something else
+		}
+	}
 	return s.start(ctx)
 }
 
@@ -188,7 +201,7 @@ func (s *sgp30) measure(ctx context.Context, into []agent.Result) ([]agent.Resul
 	} else if !empty {
 		s.kept = baseline{has, s.serial, now}
 	}
-	ghost := w == [2]uint16{400, 0} // or the cleanest air: that cannot be told
+	ghost := w == sgp30Ghost
 	if ghost && (empty || now.Before(s.blind)) {
 		return into, nil
 	}

@@ -218,6 +218,45 @@ func TestSGP30Vectors(t *testing.T) {
 	assert.Equal(t, 1, tried)
 }
 
+// An error of the bus in the first hour, in which there is no baseline, does not
+// cost what the part has learned so far; a loss of power is noticed all the same.
+func TestSGP30ErrorWhileItLearns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := new(sim.Host)
+		settings := SGP30Settings{drivers.I2C{Address: 0x58}}
+		p, _ := newSGP30()
+		settings.Simulate(host, p)
+		s, err := openSGP30(host, settings)
+		require.NoError(t, err)
+		starts, failing := 0, false
+		host.SetFault(func(op sim.Op) error {
+			if len(op.W) == 2 && op.W[0] == sgp30Init>>8 && op.W[1] == sgp30Init&0xff {
+				starts++
+			}
+			if failing {
+				return sim.NoAck
+			}
+			return op.Err
+		})
+		for range 4 {
+			_, err = s.Observe(t.Context(), nil)
+			require.NoError(t, err)
+			time.Sleep(10 * time.Minute)
+			failing = true
+			_, err = s.Observe(t.Context(), nil)
+			require.Error(t, err)
+			failing = false
+			time.Sleep(time.Second)
+		}
+		assert.Equal(t, 1, starts)
+		host.PowerCycle()
+		time.Sleep(time.Second)
+		_, err = s.Observe(t.Context(), nil)
+		require.NoError(t, err)
+		assert.Equal(t, 2, starts)
+	})
+}
+
 func FuzzSGP30Results(f *testing.F) {
 	f.Add(uint16(400), uint16(0))
 	f.Add(uint16(399), uint16(60001))
