@@ -102,3 +102,56 @@ func TestPartsThatMeasureAreLeftAlone(t *testing.T) {
 		}
 	}
 }
+
+// A fault that is over is told once: until it is cleared, the status keeps it.
+func TestFaultsAreOver(t *testing.T) {
+	for _, d := range []drivers.Driver{SPS30, SEN5x} {
+		synctest.Test(t, func(t *testing.T) {
+			c, err := d.Configure(func(any) error { return nil })
+			require.NoError(t, err)
+			host := new(sim.Host)
+			s, err := c.Open(host)
+			require.NoError(t, err)
+			stuck := true // the fan was, and the part has not forgotten it
+			var asked uint16
+			host.SetFault(func(op sim.Op) error {
+				if len(op.W) >= 2 {
+					asked = binary.BigEndian.Uint16(op.W)
+				}
+				stuck = stuck && asked != particleClear
+				if stuck && asked == particleStatus && len(op.R) > 0 {
+					copy(op.R, []byte{0x00, 0x00, 0x81, 0x00, 0x10, 0xc2})
+				}
+				return op.Err
+			})
+			for _, want := range []agent.Quality{agent.Degraded, 0} {
+				time.Sleep(time.Minute)
+				got, err := s.Observe(t.Context(), nil)
+				require.NoError(t, err)
+				assert.Equal(t, want, got[0].Quality&agent.Degraded, "%s: %v", d.Name, got[0])
+			}
+		})
+	}
+}
+
+// The indices know the air of the place only after a while.
+func TestSEN5xLearns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := new(sim.Host)
+		c, err := SEN5x.Configure(func(s any) error { s.(*SEN5xSettings).Model = "sen55"; return nil })
+		require.NoError(t, err)
+		s, err := c.Open(host)
+		require.NoError(t, err)
+		for _, tt := range []struct {
+			after    time.Duration
+			voc, nox agent.Quality
+		}{{time.Minute, agent.WarmUp, agent.WarmUp}, {time.Hour, 0, agent.WarmUp}, {5 * time.Hour, 0, 0}} {
+			time.Sleep(tt.after)
+			got, err := s.Observe(t.Context(), nil)
+			require.NoError(t, err)
+			require.Len(t, got, 8)
+			assert.Equal(t, tt.voc, got[6].Quality, "VOC after %v more", tt.after)
+			assert.Equal(t, tt.nox, got[7].Quality, "NOx after %v more", tt.after)
+		}
+	})
+}

@@ -29,6 +29,7 @@ const (
 const (
 	particleReady   = 0x0202
 	particleStatus  = 0xd206
+	particleClear   = 0xd210 // errors stay in the status when they are over
 	particleReset   = 0xd304
 	particleFaults  = 1<<21 | 1<<5 | 1<<4 // in the status: fan speed, laser, fan stuck
 	particleMost    = 1000                // µg/m³: the specified range ends here
@@ -99,11 +100,18 @@ func (r *run) warmUp() agent.Quality {
 	return 0
 }
 
-// status returns what the part says of itself.
+// status returns what the part says of itself, since the last time.
 func (d *device) status(ctx context.Context, wait time.Duration) (uint32, error) {
 	var w [2]uint16
 	if err := d.ask(ctx, particleStatus, wait, w[:]); err != nil {
 		return 0, fmt.Errorf("read status: %w", err)
 	}
-	return uint32(w[0])<<16 | uint32(w[1]), nil
+	status := uint32(w[0])<<16 | uint32(w[1])
+	if status == 0 {
+		return 0, nil
+	}
+	if err := d.tell(ctx, particleClear, wait); err != nil {
+		return 0, fmt.Errorf("clear status: %w", err)
+	}
+	return status, nil
 }

@@ -17,7 +17,7 @@ import (
 // own, every second, until it loses power: then it is never ready, and is
 // started again. One that measures is left alone: its indices are of the air of the
 // last day. What it says of particles in the half minute after a start is marked as
-// warm-up.
+// warm-up, its indices in their first hours.
 var SEN5x = drivers.New(drivers.Info{
 	Name:      "sen5x",
 	Summary:   "Sensirion SEN50, SEN54, SEN55: particulate matter, climate, VOC and NOx (I2C)",
@@ -127,8 +127,23 @@ func (s *sen5x) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 		if status&sen5xFaults(r.Property) != 0 {
 			results[i].Quality |= agent.Degraded
 		}
+		results[i].Quality |= learning(r.Property, time.Since(s.started))
 	}
 	return append(into, results...), err
+}
+
+// What the indices take until they are as specified, as those of a SGP41 do.
+const (
+	learnsVOC = time.Hour
+	learnsNOx = 6 * time.Hour
+)
+
+// learning marks an index of a part of that age that does not know the air yet.
+func learning(p agent.Property, age time.Duration) agent.Quality {
+	if p == agent.VOCIndex && age < learnsVOC || p == agent.NOxIndex && age < learnsNOx {
+		return agent.WarmUp
+	}
+	return 0
 }
 
 // sen5xFaults returns the bits of the status that concern a property.

@@ -36,8 +36,10 @@ func newNode(model string, read uint16, reset time.Duration, since time.Time) *p
 				into = append(into, binary.BigEndian.Uint16(name[i:]))
 			}
 			return into, sen5xNameTime, true
-		case code == particleStatus, code == sen66Status:
+		case code == particleStatus, code == particleClear && model == "sen66":
 			return append(into, 0, 0), sen5xTime, true
+		case code == particleClear:
+			return nil, sen5xTime, true
 		case code == sen5xStart && !measures:
 			measures, since, taken = true, time.Now(), 0
 			return nil, sen5xStartTime, true

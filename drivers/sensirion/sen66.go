@@ -44,17 +44,12 @@ func sen66Observes() []drivers.Observable {
 // sections 4.8 and 4.3). Name, start, status and the rest are as of a SEN5x.
 const (
 	sen66Read      = 0x0300
-	sen66Status    = 0xd210 // as particleStatus, and clears it: errors stay in it when they are over
 	sen66Pressure  = 0x6720 // hPa, 700 to 1200: the one setting that it takes while it measures
 	sen66ResetTime = 1200 * time.Millisecond
 	sen66NoCO2     = 0xffff
 
 	sen66AwaitsCO2 = 30 * time.Second // after a start; the datasheet says 5 to 6
 	sen66Runs      = 1200 * time.Millisecond
-
-	// What the indices take until they are as specified, as those of a SGP41 do.
-	sen66LearnsVOC = time.Hour
-	sen66LearnsNOx = 6 * time.Hour
 
 	sen66ParticleFaults = 1<<21 | 1<<11 | 1<<4 // fan speed, particles, fan
 	sen66CO2Faults      = 1<<12 | 1<<9
@@ -145,7 +140,7 @@ func (s *sen66) measure(ctx context.Context, w []uint16) (uint32, error) {
 		return 0, err
 	}
 	var status [2]uint16
-	if err := s.ask(ctx, sen66Status, sen5xTime, status[:]); err != nil {
+	if err := s.ask(ctx, particleClear, sen5xTime, status[:]); err != nil { // here it also says what it was
 		return 0, fmt.Errorf("read status: %w", err)
 	}
 	return uint32(status[0])<<16 | uint32(status[1]), nil
@@ -166,9 +161,7 @@ func (s *sen66) convert(w []uint16, status uint32) ([]agent.Result, error) {
 		if status&sen66Faults(r.Property) != 0 {
 			results[i].Quality |= agent.Degraded
 		}
-		if r.Property == agent.VOCIndex && age < sen66LearnsVOC || r.Property == agent.NOxIndex && age < sen66LearnsNOx {
-			results[i].Quality |= agent.WarmUp
-		}
+		results[i].Quality |= learning(r.Property, age)
 	}
 	return results, errors.Join(noMasses, missing, err)
 }

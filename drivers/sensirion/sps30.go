@@ -217,6 +217,8 @@ func newSPS30() *part {
 			return append(into, sps30Product[:]...), busy, true
 		case code == sps30Version:
 			return append(into, 0x0203), busy, true
+		case code == particleClear:
+			return nil, busy, true
 		case code == particleStatus:
 			return append(into, 0, 0), busy, true
 		case code == sps30Start && !measures && len(args) == 1 && args[0] == sps30Floats:
