@@ -50,6 +50,8 @@ const (
 	settings = 0xfe1f // what is no flag
 	overflow = 0x0100
 	ready    = 0x0080 // cleared by reading
+
+	fullScale = 83865.60 // lx, section 7.6.1.1.1
 )
 
 // How long to wait: 880 ms at most, after 10 ms for each change of the range
@@ -78,12 +80,12 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 		}
 		s.known = true
 	}
-	v, err := s.measure(ctx)
+	v, q, err := s.measure(ctx)
 	if err != nil {
 		s.known = false
 		return into, fmt.Errorf("measure: %w", err)
 	}
-	return append(into, agent.Result{Property: agent.Illuminance, Value: v}), nil
+	return append(into, agent.Result{Property: agent.Illuminance, Value: v, Quality: q}), nil
 }
 
 // Close implements agent.Sensor. The part is asleep already.
@@ -104,27 +106,32 @@ func (s *sensor) identify(ctx context.Context) error {
 	return nil
 }
 
-// measure takes one measurement, in lx.
-func (s *sensor) measure(ctx context.Context) (float64, error) {
+// measure takes one measurement, in lx. The sun at noon is beyond the part, which
+// then says the most it can.
+func (s *sensor) measure(ctx context.Context) (float64, agent.Quality, error) {
 	if err := s.dev.Write(ctx, regConfig, once>>8, once&0xff); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := s.await(ctx); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	word, err := s.read(ctx, regResult)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	// A part that loses power here has a result of 0 lx.
 	config, err := s.read(ctx, regConfig)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if config&settings != done {
-		return 0, fmt.Errorf("%w: configuration %#04x", drivers.ErrBrownOut, config)
+		return 0, 0, fmt.Errorf("%w: configuration %#04x", drivers.ErrBrownOut, config)
 	}
-	return decode(word)
+	if config&overflow != 0 {
+		return fullScale, agent.Saturated, nil
+	}
+	v, err := decode(word)
+	return v, 0, err
 }
 
 // await waits until the part has measured.
@@ -144,8 +151,6 @@ func (s *sensor) await(ctx context.Context) error {
 			continue // still at it
 		case config&settings != done || config&ready == 0:
 			return fmt.Errorf("%w: configuration %#04x", drivers.ErrBrownOut, config)
-		case config&overflow != 0:
-			return fmt.Errorf("%w: too bright", drivers.ErrRange)
 		}
 		return nil
 	}

@@ -47,7 +47,6 @@ func TestObserveRefuses(t *testing.T) {
 		{"power lost, ready", regConfig, []byte{0xc8, 0x90}, drivers.ErrBrownOut},
 		{"asleep without a result", regConfig, []byte{0xc8, 0x00}, drivers.ErrBrownOut},
 		{"busy for ever", regConfig, []byte{0xca, 0x00}, drivers.ErrNotReady},
-		{"too bright", regConfig, []byte{0xc9, 0x80}, drivers.ErrRange},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,6 +56,15 @@ func TestObserveRefuses(t *testing.T) {
 			assert.Empty(t, got, "no made-up values")
 		})
 	}
+}
+
+// The sun at noon has more than 100,000 lx: the part says that it is too bright, and
+// goes on.
+func TestTooBright(t *testing.T) {
+	got, err := drivertest.Answers[Settings](t, Driver, map[byte][]byte{regConfig: {0xc9, 0x80}, regResult: {0xbf, 0xff}})
+
+	require.NoError(t, err)
+	assert.Equal(t, []agent.Result{{Property: agent.Illuminance, Value: 83865.6, Quality: agent.Saturated}}, got)
 }
 
 func TestVectors(t *testing.T) {
