@@ -170,7 +170,7 @@ func (s *sensor) set(ctx context.Context) error {
 			return fmt.Errorf("write register %#02x: %w", w[0], err)
 		}
 	}
-	s.last = time.Now()
+	s.last = time.Now().Add(period / 2) // levels end a period after each other: measure rounds
 	return drivers.Wait(ctx, firstTime)
 }
 
