@@ -61,7 +61,7 @@ func TestPartsThatMeasureAreLeftAlone(t *testing.T) {
 		"only wrong":     {func(x *trouble) { x.garble = 2 }, func(*trouble) {}, 1, 2},
 		"a bus that was": {func(x *trouble) { x.broken = errors.New("broken") }, func(x *trouble) { x.broken = nil }, 0, 3},
 	} {
-		for _, d := range []drivers.Driver{SPS30, SEN5x} {
+		for _, d := range []drivers.Driver{SPS30, SEN5x, SEN66} {
 			t.Run(d.Name+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					c, err := d.Configure(func(any) error { return nil })

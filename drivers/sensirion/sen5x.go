@@ -167,12 +167,17 @@ func (s *sen5x) initialise(ctx context.Context) error {
 	if err := s.isNamed(ctx, strings.ToUpper(s.model)); err != nil {
 		return err
 	}
+	return s.begin(ctx, sen5xResetTime)
+}
+
+// begin starts a node, which takes that long to reset, if it does not measure.
+func (s *sen5x) begin(ctx context.Context, reset time.Duration) error {
 	on, err := s.goesOn(ctx, s.run, sen5xTime)
 	if err != nil {
 		return fmt.Errorf("ask whether it measures: %w", err)
 	}
 	if !on {
-		if err := s.start(ctx); err != nil {
+		if err := s.start(ctx, reset); err != nil {
 			return err
 		}
 	}
@@ -182,8 +187,8 @@ func (s *sen5x) initialise(ctx context.Context) error {
 	return nil
 }
 
-func (s *sen5x) start(ctx context.Context) error {
-	if err := s.tell(ctx, particleReset, sen5xResetTime); err != nil {
+func (s *sen5x) start(ctx context.Context, reset time.Duration) error {
+	if err := s.tell(ctx, particleReset, reset); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
 	if err := s.tell(ctx, sen5xStart, sen5xStartTime); err != nil {

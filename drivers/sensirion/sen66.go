@@ -49,16 +49,12 @@ const (
 	sen66NoCO2     = 0xffff
 
 	sen66AwaitsCO2 = 30 * time.Second // after a start; the datasheet says 5 to 6
-	sen66Runs      = 1200 * time.Millisecond
 
 	sen66ParticleFaults = 1<<21 | 1<<11 | 1<<4 // fan speed, particles, fan
 	sen66CO2Faults      = 1<<12 | 1<<9
 	sen66GasFaults      = 1 << 7
 	sen66ClimateFaults  = 1 << 6
 )
-
-// sen66Start waits for what a part says that measures.
-var sen66Start = poll{particleReady, sen5xTime, 1, 200 * time.Millisecond, sen66Runs}
 
 type sen66 struct {
 	sen5x
@@ -75,6 +71,7 @@ func openSEN66(host drivers.Host, s SEN66Settings) (agent.Sensor, error) {
 func (s *sen66) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
 	if !s.ready {
 		if err := s.initialise(ctx); err != nil {
+			s.failed(err)
 			return into, fmt.Errorf("initialise: %w", err)
 		}
 		s.ready = true
@@ -87,8 +84,10 @@ func (s *sen66) Observe(ctx context.Context, into []agent.Result) ([]agent.Resul
 	}
 	if len(results) == 0 {
 		s.ready = false
+		s.failed(err)
 		return into, fmt.Errorf("measure: %w", err)
 	}
+	s.faults = 0
 	return append(into, results...), err
 }
 
@@ -97,30 +96,11 @@ func (s *sen66) initialise(ctx context.Context) error {
 	if err := s.isNamed(ctx, "SEN66"); err != nil {
 		return err
 	}
-	err := s.until(ctx, sen66Start)
-	switch {
-	case errors.Is(err, drivers.ErrNotReady):
-		if err := s.start(ctx); err != nil {
-			return err
-		}
-		s.started = time.Now()
-	case err != nil:
-		return fmt.Errorf("ask whether it measures: %w", err)
-	case s.started.IsZero():
-		s.started = time.Now() // another program did, nobody knows when
+	if err := s.begin(ctx, sen66ResetTime); err != nil {
+		return err
 	}
 	if err := s.tell(ctx, sen66Pressure, sen5xTime, pressureAt(s.altitude)); err != nil {
 		return fmt.Errorf("set pressure: %w", err)
-	}
-	return nil
-}
-
-func (s *sen66) start(ctx context.Context) error {
-	if err := s.tell(ctx, particleReset, sen66ResetTime); err != nil {
-		return fmt.Errorf("reset: %w", err)
-	}
-	if err := s.tell(ctx, sen5xStart, sen5xStartTime); err != nil {
-		return fmt.Errorf("start: %w", err)
 	}
 	return nil
 }
@@ -149,11 +129,7 @@ func (s *sen66) measure(ctx context.Context, w []uint16) (uint32, error) {
 // convert makes results of a measurement. Each part inside has a fault of its own:
 // a fan that stands takes no carbon dioxide away.
 func (s *sen66) convert(w []uint16, status uint32) ([]agent.Result, error) {
-	var q agent.Quality
-	if time.Since(s.started) < particleWarmUp {
-		q |= agent.WarmUp
-	}
-	results, noMasses := particleMasses(w, q)
+	results, noMasses := particleMasses(w, s.warmUp())
 	results, missing := s.climate(w, results)
 	results, err := s.carbonDioxide(w[len(w)-1], results)
 	age := time.Since(s.started)
