@@ -9,7 +9,6 @@ package ads1115
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -151,11 +150,11 @@ func (s *sensor) measure(ctx context.Context, input, scale int) (uint16, error) 
 	if err := s.await(ctx); err != nil {
 		return 0, fmt.Errorf("wait: %w", err)
 	}
-	code, err := s.read(ctx, regConversion)
+	code, err := s.dev.Word(ctx, regConversion)
 	if err != nil {
 		return 0, fmt.Errorf("read: %w", err)
 	}
-	got, err := s.read(ctx, regConfig)
+	got, err := s.dev.Word(ctx, regConfig)
 	if err != nil {
 		return 0, fmt.Errorf("read configuration: %w", err)
 	}
@@ -172,19 +171,13 @@ func (s *sensor) await(ctx context.Context) error {
 		if err := s.pause.Wait(ctx, wait); err != nil {
 			return err
 		}
-		got, err := s.read(ctx, regConfig)
+		got, err := s.dev.Word(ctx, regConfig)
 		if err != nil || got&done != 0 {
 			return err
 		}
 		wait = pollTime
 	}
 	return drivers.ErrNotReady
-}
-
-func (s *sensor) read(ctx context.Context, reg byte) (uint16, error) {
-	var b [2]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return binary.BigEndian.Uint16(b[:]), err
 }
 
 // decode returns the voltage in V (datasheet, section 7.5.4). At an end of the

@@ -103,7 +103,7 @@ func (s *sensor) Close() error { return nil }
 
 // initialise resets the part and configures it.
 func (s *sensor) initialise(ctx context.Context) error {
-	id, err := s.register(ctx, regID)
+	id, err := s.dev.Byte(ctx, regID)
 	if err != nil {
 		return fmt.Errorf("read identity: %w", err)
 	}
@@ -179,7 +179,7 @@ func (s *sensor) await(ctx context.Context) error {
 		if err := drivers.Wait(ctx, wait); err != nil {
 			return err
 		}
-		state, err := s.register(ctx, regIntStatus)
+		state, err := s.dev.Byte(ctx, regIntStatus)
 		switch {
 		case err != nil:
 			return err
@@ -191,12 +191,6 @@ func (s *sensor) await(ctx context.Context) error {
 		wait = pollTime
 	}
 	return drivers.ErrNotReady
-}
-
-func (s *sensor) register(ctx context.Context, reg byte) (byte, error) {
-	var b [1]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return b[0], err
 }
 
 // nothing is in the data registers before the first measurement.

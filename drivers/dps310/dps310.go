@@ -127,7 +127,7 @@ func (s *sensor) measure(ctx context.Context) (temperature, pressure float64, er
 
 // convert starts one conversion and waits for its end.
 func (s *sensor) convert(ctx context.Context, start, ready byte, wait time.Duration) error {
-	state, err := s.register(ctx, regMeasure)
+	state, err := s.dev.Byte(ctx, regMeasure)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (s *sensor) convert(ctx context.Context, start, ready byte, wait time.Durat
 // await waits until all the bits are set in MEAS_CFG.
 func (s *sensor) await(ctx context.Context, bits byte) error {
 	for range polls {
-		state, err := s.register(ctx, regMeasure)
+		state, err := s.dev.Byte(ctx, regMeasure)
 		if err != nil || state&bits == bits {
 			return err
 		}
@@ -157,10 +157,4 @@ func (s *sensor) await(ctx context.Context, bits byte) error {
 		}
 	}
 	return drivers.ErrNotReady
-}
-
-func (s *sensor) register(ctx context.Context, reg byte) (byte, error) {
-	var b [1]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return b[0], err
 }

@@ -9,7 +9,7 @@ import (
 
 // initialise resets the part, configures it and reads its coefficients.
 func (s *sensor) initialise(ctx context.Context) error {
-	product, err := s.register(ctx, regID)
+	product, err := s.dev.Byte(ctx, regID)
 	if err != nil {
 		return fmt.Errorf("read identity: %w", err)
 	}
@@ -33,7 +33,7 @@ func (s *sensor) initialise(ctx context.Context) error {
 	if err := s.dev.Write(ctx, regPressure, oversample8); err != nil {
 		return fmt.Errorf("configure pressure: %w", err)
 	}
-	source, err := s.register(ctx, regSource)
+	source, err := s.dev.Byte(ctx, regSource)
 	if err != nil {
 		return fmt.Errorf("read coefficient source: %w", err)
 	}
@@ -53,7 +53,7 @@ func (s *sensor) initialise(ctx context.Context) error {
 // use its thermometer rightly. The maker gives the sequence, but not in the
 // datasheet; the Linux driver does the same.
 func (s *sensor) correct(ctx context.Context) error {
-	b, err := s.register(ctx, regCorrected)
+	b, err := s.dev.Byte(ctx, regCorrected)
 	if err != nil || b&0x02 != 0 {
 		return err
 	}

@@ -97,7 +97,7 @@ func (s *sensor) Close() error { return nil }
 
 // initialise has the part load its calibration, reads it and configures the part.
 func (s *sensor) initialise(ctx context.Context) error {
-	got, err := s.register(ctx, regID)
+	got, err := s.dev.Byte(ctx, regID)
 	if err != nil {
 		return fmt.Errorf("read identity: %w", err)
 	}
@@ -130,7 +130,7 @@ func (s *sensor) reload(ctx context.Context) error {
 		if err := drivers.Wait(ctx, reloadTime); err != nil {
 			return err
 		}
-		state, err := s.register(ctx, regControl2)
+		state, err := s.dev.Byte(ctx, regControl2)
 		if err != nil || state&reload == 0 {
 			return err
 		}
@@ -147,7 +147,7 @@ func (s *sensor) measure(ctx context.Context) (temperature, humidity float64, er
 	if err := s.dev.ReadReg(ctx, regData|onward, b[:]); err != nil {
 		return 0, 0, err
 	}
-	got, err := s.register(ctx, regControl)
+	got, err := s.dev.Byte(ctx, regControl)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read settings: %w", err)
 	}
@@ -160,7 +160,7 @@ func (s *sensor) measure(ctx context.Context) (temperature, humidity float64, er
 // await waits until there is a measurement that was not read yet.
 func (s *sensor) await(ctx context.Context) error {
 	for range polls {
-		state, err := s.register(ctx, regStatus)
+		state, err := s.dev.Byte(ctx, regStatus)
 		if err != nil || state&newData == newData {
 			return err
 		}
@@ -169,10 +169,4 @@ func (s *sensor) await(ctx context.Context) error {
 		}
 	}
 	return drivers.ErrNotReady
-}
-
-func (s *sensor) register(ctx context.Context, reg byte) (byte, error) {
-	var b [1]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return b[0], err
 }

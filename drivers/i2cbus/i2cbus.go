@@ -5,6 +5,7 @@ package i2cbus
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -181,4 +182,18 @@ func (d Dev) Read(ctx context.Context, r []byte) error { return d.Bus.Tx(ctx, d.
 func (d Dev) ReadReg(ctx context.Context, reg byte, r []byte) error {
 	w := [1]byte{reg}
 	return d.Bus.Tx(ctx, d.Addr, w[:], r)
+}
+
+// Byte reads a register of one byte.
+func (d Dev) Byte(ctx context.Context, reg byte) (byte, error) {
+	var b [1]byte
+	err := d.ReadReg(ctx, reg, b[:])
+	return b[0], err
+}
+
+// Word reads a register of two bytes, the high one first.
+func (d Dev) Word(ctx context.Context, reg byte) (uint16, error) {
+	var b [2]byte
+	err := d.ReadReg(ctx, reg, b[:])
+	return binary.BigEndian.Uint16(b[:]), err
 }

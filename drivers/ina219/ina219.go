@@ -9,7 +9,6 @@ package ina219
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -119,10 +118,10 @@ func (s *sensor) measure(ctx context.Context) (bus, shunt uint16, err error) {
 	if bus, err = s.await(ctx); err != nil {
 		return 0, 0, fmt.Errorf("read bus voltage: %w", err)
 	}
-	if shunt, err = s.read(ctx, regShunt); err != nil {
+	if shunt, err = s.dev.Word(ctx, regShunt); err != nil {
 		return 0, 0, fmt.Errorf("read shunt voltage: %w", err)
 	}
-	got, err := s.read(ctx, regConfig)
+	got, err := s.dev.Word(ctx, regConfig)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read configuration: %w", err)
 	}
@@ -135,7 +134,7 @@ func (s *sensor) measure(ctx context.Context) (bus, shunt uint16, err error) {
 // await returns the bus voltage register once the part has measured.
 func (s *sensor) await(ctx context.Context) (uint16, error) {
 	for range 5 {
-		bus, err := s.read(ctx, regBus)
+		bus, err := s.dev.Word(ctx, regBus)
 		if err != nil || bus&ready != 0 {
 			return bus, err
 		}
@@ -144,12 +143,6 @@ func (s *sensor) await(ctx context.Context) (uint16, error) {
 		}
 	}
 	return 0, drivers.ErrNotReady
-}
-
-func (s *sensor) read(ctx context.Context, reg byte) (uint16, error) {
-	var b [2]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return binary.BigEndian.Uint16(b[:]), err
 }
 
 // decode returns the voltage of the bus and across the shunt, in V. At the end

@@ -9,7 +9,6 @@ package ina226
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -120,11 +119,11 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 func (s *sensor) Close() error { return nil }
 
 func (s *sensor) identify(ctx context.Context) error {
-	maker, err := s.read(ctx, regMaker)
+	maker, err := s.dev.Word(ctx, regMaker)
 	if err != nil {
 		return fmt.Errorf("read maker: %w", err)
 	}
-	kind, err := s.read(ctx, regDevice)
+	kind, err := s.dev.Word(ctx, regDevice)
 	if err != nil {
 		return fmt.Errorf("read device: %w", err)
 	}
@@ -142,15 +141,15 @@ func (s *sensor) measure(ctx context.Context) (volts, drop float64, err error) {
 	if err := s.await(ctx); err != nil {
 		return 0, 0, err
 	}
-	bus, err := s.read(ctx, regBus)
+	bus, err := s.dev.Word(ctx, regBus)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read bus voltage: %w", err)
 	}
-	shunt, err := s.read(ctx, regShunt)
+	shunt, err := s.dev.Word(ctx, regShunt)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read shunt voltage: %w", err)
 	}
-	got, err := s.read(ctx, regConfig)
+	got, err := s.dev.Word(ctx, regConfig)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read configuration: %w", err)
 	}
@@ -171,7 +170,7 @@ func (s *sensor) await(ctx context.Context) error {
 			return err
 		}
 		wait = pollTime
-		flags, err := s.read(ctx, regFlags)
+		flags, err := s.dev.Word(ctx, regFlags)
 		if err != nil {
 			return fmt.Errorf("read flags: %w", err)
 		}
@@ -183,12 +182,6 @@ func (s *sensor) await(ctx context.Context) error {
 		}
 	}
 	return drivers.ErrNotReady
-}
-
-func (s *sensor) read(ctx context.Context, reg byte) (uint16, error) {
-	var b [2]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return binary.BigEndian.Uint16(b[:]), err
 }
 
 // decode returns the voltage of the bus and across the shunt, in V. At the end

@@ -7,7 +7,6 @@ package ina3221
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -111,11 +110,11 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 func (s *sensor) Close() error { return nil }
 
 func (s *sensor) identify(ctx context.Context) error {
-	maker, err := s.read(ctx, regMaker)
+	maker, err := s.dev.Word(ctx, regMaker)
 	if err != nil {
 		return fmt.Errorf("read maker: %w", err)
 	}
-	kind, err := s.read(ctx, regDevice)
+	kind, err := s.dev.Word(ctx, regDevice)
 	if err != nil {
 		return fmt.Errorf("read device: %w", err)
 	}
@@ -140,14 +139,14 @@ func (s *sensor) measure(ctx context.Context) (raw [3]channel, err error) {
 		if ohms == 0 {
 			continue
 		}
-		if raw[i].bus, err = s.read(ctx, regBus1+2*byte(i)); err != nil {
+		if raw[i].bus, err = s.dev.Word(ctx, regBus1+2*byte(i)); err != nil {
 			return raw, fmt.Errorf("read voltage of channel %d: %w", i+1, err)
 		}
-		if raw[i].shunt, err = s.read(ctx, regShunt1+2*byte(i)); err != nil {
+		if raw[i].shunt, err = s.dev.Word(ctx, regShunt1+2*byte(i)); err != nil {
 			return raw, fmt.Errorf("read current of channel %d: %w", i+1, err)
 		}
 	}
-	got, err := s.read(ctx, regConfig)
+	got, err := s.dev.Word(ctx, regConfig)
 	if err != nil {
 		return raw, fmt.Errorf("read configuration: %w", err)
 	}
@@ -165,7 +164,7 @@ func (s *sensor) await(ctx context.Context) error {
 			return err
 		}
 		wait = pollTime
-		flags, err := s.read(ctx, regFlags)
+		flags, err := s.dev.Word(ctx, regFlags)
 		if err != nil {
 			return fmt.Errorf("read flags: %w", err)
 		}
@@ -174,12 +173,6 @@ func (s *sensor) await(ctx context.Context) error {
 		}
 	}
 	return drivers.ErrNotReady
-}
-
-func (s *sensor) read(ctx context.Context, reg byte) (uint16, error) {
-	var b [2]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return binary.BigEndian.Uint16(b[:]), err
 }
 
 // decode returns the voltage of the bus and across the shunt, in V. At the end

@@ -140,7 +140,7 @@ func (s *sensor) Close() error { return nil }
 
 // initialise makes sure of the part and configures it.
 func (s *sensor) initialise(ctx context.Context) error {
-	id, err := s.register(ctx, s.idRegister)
+	id, err := s.dev.Byte(ctx, s.idRegister)
 	if err != nil {
 		return fmt.Errorf("read identity: %w", err)
 	}
@@ -181,7 +181,7 @@ func (s *sensor) measure(ctx context.Context) (*burst, error) {
 
 // still returns an error unless a setting is as it was written.
 func (s *sensor) still(ctx context.Context, set setting) error {
-	got, err := s.register(ctx, set.register)
+	got, err := s.dev.Byte(ctx, set.register)
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
@@ -198,7 +198,7 @@ func (s *sensor) await(ctx context.Context) error {
 		if err := drivers.Wait(ctx, wait); err != nil {
 			return err
 		}
-		status, err := s.register(ctx, s.queueStatus)
+		status, err := s.dev.Byte(ctx, s.queueStatus)
 		if err != nil {
 			return fmt.Errorf("read state of the queue: %w", err)
 		}
@@ -208,12 +208,6 @@ func (s *sensor) await(ctx context.Context) error {
 		wait = period
 	}
 	return drivers.ErrNotReady
-}
-
-func (s *sensor) register(ctx context.Context, reg byte) (byte, error) {
-	var b [1]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return b[0], err
 }
 
 // settleTime is what the filters take after the rate was set: 7 periods by the

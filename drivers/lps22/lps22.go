@@ -105,7 +105,7 @@ func (s *sensor) Close() error { return nil }
 
 // initialise finds out which part it is, resets and configures it.
 func (s *sensor) initialise(ctx context.Context) error {
-	id, err := s.register(ctx, regID)
+	id, err := s.dev.Byte(ctx, regID)
 	if err != nil {
 		return fmt.Errorf("read identity: %w", err)
 	}
@@ -140,7 +140,7 @@ func (s *sensor) reset(ctx context.Context) error {
 		if err := drivers.Wait(ctx, resetTime); err != nil {
 			return err
 		}
-		state, err := s.register(ctx, regControl2)
+		state, err := s.dev.Byte(ctx, regControl2)
 		if err != nil || state&reset == 0 {
 			return err
 		}
@@ -175,7 +175,7 @@ func (s *sensor) measure(ctx context.Context) (temperature, pressure float64, er
 // await waits until there is a measurement that was not read yet.
 func (s *sensor) await(ctx context.Context) error {
 	for range polls {
-		state, err := s.register(ctx, regStatus)
+		state, err := s.dev.Byte(ctx, regStatus)
 		if err != nil || state&newData == newData {
 			return err
 		}
@@ -184,12 +184,6 @@ func (s *sensor) await(ctx context.Context) error {
 		}
 	}
 	return drivers.ErrNotReady
-}
-
-func (s *sensor) register(ctx context.Context, reg byte) (byte, error) {
-	var b [1]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return b[0], err
 }
 
 // decode turns three bytes of pressure and two of temperature into °C and hPa:

@@ -8,7 +8,6 @@ package max17048
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -96,7 +95,7 @@ func (s *sensor) Close() error { return nil }
 
 // initialise configures the part, unless it is so already.
 func (s *sensor) initialise(ctx context.Context) error {
-	version, err := s.read(ctx, regVersion)
+	version, err := s.dev.Word(ctx, regVersion)
 	if err != nil {
 		return fmt.Errorf("read version: %w", err)
 	}
@@ -114,7 +113,7 @@ func (s *sensor) initialise(ctx context.Context) error {
 
 // settled tells whether the part is as initialise left it.
 func (s *sensor) settled(ctx context.Context) error {
-	got, err := s.read(ctx, regConfig)
+	got, err := s.dev.Word(ctx, regConfig)
 	if err != nil {
 		return fmt.Errorf("read settings: %w", err)
 	}
@@ -126,11 +125,11 @@ func (s *sensor) settled(ctx context.Context) error {
 
 // measure returns the newest measurement, in V of a cell and %.
 func (s *sensor) measure(ctx context.Context) (volts, percent float64, err error) {
-	voltage, err := s.read(ctx, regVoltage)
+	voltage, err := s.dev.Word(ctx, regVoltage)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read voltage: %w", err)
 	}
-	level, err := s.read(ctx, regLevel)
+	level, err := s.dev.Word(ctx, regLevel)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read level: %w", err)
 	}
@@ -138,12 +137,6 @@ func (s *sensor) measure(ctx context.Context) (volts, percent float64, err error
 		return 0, 0, err
 	}
 	return decode(voltage, level)
-}
-
-func (s *sensor) read(ctx context.Context, reg byte) (uint16, error) {
-	var b [2]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return binary.BigEndian.Uint16(b[:]), err
 }
 
 // decode returns the voltage of a cell in V, in steps of 78.125 µV, and the level

@@ -7,7 +7,6 @@ package mcp9808
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -82,11 +81,11 @@ func (s *sensor) Close() error { return nil }
 
 // initialise checks who answers, configures it and waits for a conversion.
 func (s *sensor) initialise(ctx context.Context) error {
-	maker, err := s.read(ctx, regMaker)
+	maker, err := s.dev.Word(ctx, regMaker)
 	if err != nil {
 		return fmt.Errorf("read maker: %w", err)
 	}
-	kind, err := s.read(ctx, regDevice)
+	kind, err := s.dev.Word(ctx, regDevice)
 	if err != nil {
 		return fmt.Errorf("read device: %w", err)
 	}
@@ -104,11 +103,11 @@ func (s *sensor) initialise(ctx context.Context) error {
 
 // measure reads the last conversion, in °C.
 func (s *sensor) measure(ctx context.Context) (float64, error) {
-	word, err := s.read(ctx, regTemperature)
+	word, err := s.dev.Word(ctx, regTemperature)
 	if err != nil {
 		return 0, fmt.Errorf("read temperature: %w", err)
 	}
-	got, err := s.read(ctx, regConfig)
+	got, err := s.dev.Word(ctx, regConfig)
 	if err != nil {
 		return 0, fmt.Errorf("read configuration: %w", err)
 	}
@@ -116,12 +115,6 @@ func (s *sensor) measure(ctx context.Context) (float64, error) {
 		return 0, fmt.Errorf("%w: configuration %#04x, was %#04x", drivers.ErrBrownOut, got, config)
 	}
 	return decode(word)
-}
-
-func (s *sensor) read(ctx context.Context, reg byte) (uint16, error) {
-	var b [2]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return binary.BigEndian.Uint16(b[:]), err
 }
 
 // decode returns the temperature in °C. The upper 3 bits are alarms.

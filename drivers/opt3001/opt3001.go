@@ -8,7 +8,6 @@ package opt3001
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -92,11 +91,11 @@ func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Resu
 func (s *sensor) Close() error { return nil }
 
 func (s *sensor) identify(ctx context.Context) error {
-	maker, err := s.read(ctx, regMaker)
+	maker, err := s.dev.Word(ctx, regMaker)
 	if err != nil {
 		return fmt.Errorf("read maker: %w", err)
 	}
-	kind, err := s.read(ctx, regDevice)
+	kind, err := s.dev.Word(ctx, regDevice)
 	if err != nil {
 		return fmt.Errorf("read device: %w", err)
 	}
@@ -115,12 +114,12 @@ func (s *sensor) measure(ctx context.Context) (float64, agent.Quality, error) {
 	if err := s.await(ctx); err != nil {
 		return 0, 0, err
 	}
-	word, err := s.read(ctx, regResult)
+	word, err := s.dev.Word(ctx, regResult)
 	if err != nil {
 		return 0, 0, err
 	}
 	// A part that loses power here has a result of 0 lx.
-	config, err := s.read(ctx, regConfig)
+	config, err := s.dev.Word(ctx, regConfig)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -142,7 +141,7 @@ func (s *sensor) await(ctx context.Context) error {
 			return err
 		}
 		wait = pollTime
-		config, err := s.read(ctx, regConfig)
+		config, err := s.dev.Word(ctx, regConfig)
 		if err != nil {
 			return err
 		}
@@ -155,12 +154,6 @@ func (s *sensor) await(ctx context.Context) error {
 		return nil
 	}
 	return drivers.ErrNotReady
-}
-
-func (s *sensor) read(ctx context.Context, reg byte) (uint16, error) {
-	var b [2]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return binary.BigEndian.Uint16(b[:]), err
 }
 
 // decode returns the illuminance in lx. There are 12 ranges.

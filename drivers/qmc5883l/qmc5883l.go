@@ -96,7 +96,7 @@ func (s *sensor) Close() error { return nil }
 
 // initialise makes sure of the part and configures it.
 func (s *sensor) initialise(ctx context.Context) error {
-	got, err := s.register(ctx, regID)
+	got, err := s.dev.Byte(ctx, regID)
 	if err != nil {
 		return fmt.Errorf("read identity: %w", err)
 	}
@@ -131,7 +131,7 @@ func (s *sensor) measure(ctx context.Context) (data [6]byte, err error) {
 	if err := s.dev.ReadReg(ctx, regData, data[:]); err != nil { // all six, or the part keeps them from then on
 		return data, fmt.Errorf("read data: %w", err)
 	}
-	config, err := s.register(ctx, regControl1)
+	config, err := s.dev.Byte(ctx, regControl1)
 	if err != nil {
 		return data, fmt.Errorf("read configuration: %w", err)
 	}
@@ -151,7 +151,7 @@ func (s *sensor) await(ctx context.Context) (byte, error) {
 		if err := drivers.Wait(ctx, wait); err != nil {
 			return 0, err
 		}
-		status, err := s.register(ctx, regStatus)
+		status, err := s.dev.Byte(ctx, regStatus)
 		if err != nil {
 			return 0, fmt.Errorf("read status: %w", err)
 		}
@@ -161,12 +161,6 @@ func (s *sensor) await(ctx context.Context) (byte, error) {
 		wait = pollTime
 	}
 	return 0, drivers.ErrNotReady
-}
-
-func (s *sensor) register(ctx context.Context, reg byte) (byte, error) {
-	var b [1]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return b[0], err
 }
 
 // stepsPerMicrotesla is 3000 steps a gauss at ±8 G (datasheet, table 2).

@@ -6,7 +6,6 @@ package tmp117
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -64,7 +63,7 @@ func open(host drivers.Host, s Settings) (agent.Sensor, error) {
 // Observe implements agent.Sensor.
 func (s *sensor) Observe(ctx context.Context, into []agent.Result) ([]agent.Result, error) {
 	if !s.known {
-		got, err := s.read(ctx, regID)
+		got, err := s.dev.Word(ctx, regID)
 		if err != nil {
 			return into, fmt.Errorf("read identity: %w", err)
 		}
@@ -95,7 +94,7 @@ func (s *sensor) measure(ctx context.Context) (float64, error) {
 			return 0, err
 		}
 		wait = measureTime / 10
-		config, err := s.read(ctx, regConfig)
+		config, err := s.dev.Word(ctx, regConfig)
 		if err != nil {
 			return 0, err
 		}
@@ -107,19 +106,13 @@ func (s *sensor) measure(ctx context.Context) (float64, error) {
 		case config&dataReady == 0:
 			return 0, fmt.Errorf("%w: configuration %#04x", drivers.ErrNotReady, config)
 		}
-		word, err := s.read(ctx, regTemperature)
+		word, err := s.dev.Word(ctx, regTemperature)
 		if err != nil {
 			return 0, err
 		}
 		return decode(word)
 	}
 	return 0, drivers.ErrNotReady
-}
-
-func (s *sensor) read(ctx context.Context, reg byte) (uint16, error) {
-	var b [2]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return binary.BigEndian.Uint16(b[:]), err
 }
 
 // decode returns the temperature in °C.

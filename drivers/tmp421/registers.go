@@ -54,7 +54,7 @@ func (s *sensor) convert(ctx context.Context) error {
 		if err := drivers.Wait(ctx, wait); err != nil {
 			return err
 		}
-		status, err := s.register(ctx, regStatus)
+		status, err := s.dev.Byte(ctx, regStatus)
 		if err != nil || status&busy == 0 {
 			return err
 		}
@@ -66,11 +66,11 @@ func (s *sensor) convert(ctx context.Context) error {
 // temperature reads a channel: first its high byte, which keeps the low byte of
 // the same conversion for the next read (datasheet, temperature registers).
 func (s *sensor) temperature(ctx context.Context, reg byte) (float64, error) {
-	high, err := s.register(ctx, reg)
+	high, err := s.dev.Byte(ctx, reg)
 	if err != nil {
 		return 0, err
 	}
-	low, err := s.register(ctx, reg+regLow)
+	low, err := s.dev.Byte(ctx, reg+regLow)
 	if err != nil {
 		return 0, err
 	}
@@ -87,10 +87,4 @@ func decode(high, low byte) (float64, error) {
 	}
 	v := float64(int8(high)) + float64(low>>4)/16
 	return v, drivers.Within(v, -40, 127)
-}
-
-func (s *sensor) register(ctx context.Context, reg byte) (byte, error) {
-	var b [1]byte
-	err := s.dev.ReadReg(ctx, reg, b[:])
-	return b[0], err
 }

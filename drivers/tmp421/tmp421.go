@@ -80,11 +80,11 @@ func (s *sensor) Close() error { return nil }
 
 // initialise makes sure of the part and shuts it down.
 func (s *sensor) initialise(ctx context.Context) error {
-	maker, err := s.register(ctx, regMaker)
+	maker, err := s.dev.Byte(ctx, regMaker)
 	if err != nil {
 		return fmt.Errorf("read maker: %w", err)
 	}
-	device, err := s.register(ctx, regDevice)
+	device, err := s.dev.Byte(ctx, regDevice)
 	if err != nil {
 		return fmt.Errorf("read device: %w", err)
 	}
@@ -128,7 +128,7 @@ func (s *sensor) measure(ctx context.Context) ([]agent.Result, error) {
 	}
 	var b [2]byte
 	for i := range b {
-		if b[i], err = s.register(ctx, regConfig1+byte(i)); err != nil {
+		if b[i], err = s.dev.Byte(ctx, regConfig1+byte(i)); err != nil {
 			return nil, fmt.Errorf("read configuration: %w", err)
 		}
 	}
