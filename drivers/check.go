@@ -29,3 +29,11 @@ func Within(v, lowest, highest float64) error {
 	}
 	return fmt.Errorf("%g %w", v, ErrRange)
 }
+
+// CheckShunt rejects resistances that no shunt has, in ohm.
+func CheckShunt(ohms float64) error {
+	if !(ohms >= 1e-5 && ohms <= 100) {
+		return errors.New("shunt_ohms: want 0.00001 to 100, the resistance of the shunt in ohm")
+	}
+	return nil
+}

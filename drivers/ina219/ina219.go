@@ -9,7 +9,6 @@ package ina219
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -38,8 +37,8 @@ type Settings struct {
 // Validate rejects addresses the part is not made with, pins A1 and A0 at
 // ground, VS, SDA or SCL, and shunts that do not exist.
 func (s Settings) Validate() error {
-	if !(s.ShuntOhms >= 1e-5 && s.ShuntOhms <= 100) {
-		return errors.New("shunt_ohms: want 0.00001 to 100, the resistance of the shunt in ohm")
+	if err := drivers.CheckShunt(s.ShuntOhms); err != nil {
+		return err
 	}
 	return s.CheckAddress(drivers.AddressRange(0x40, 0x4f)...)
 }
