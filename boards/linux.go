@@ -98,11 +98,7 @@ func (h *linuxHost) bus(number int) *i2cbus.Bus {
 
 // busNumber returns the number in a bus's name.
 func busNumber(name string) (int, error) {
-	digits := name
-	for _, prefix := range []string{"/dev/i2c-", "i2c-", "I2C"} {
-		digits = strings.TrimPrefix(digits, prefix)
-	}
-	number, err := strconv.Atoi(digits)
+	number, err := strconv.Atoi(i2cbus.ShortName(name))
 	if err != nil || number < 0 {
 		return 0, fmt.Errorf("i2c bus %q: want a number, as bus = \"1\"", name)
 	}

@@ -46,6 +46,15 @@ func ParsePath(path string) (trunk string, channels []Channel, err error) {
 	return trunk, channels, nil
 }
 
+// ShortName makes the names of one bus one: "1" for "/dev/i2c-1", "i2c-1" and
+// "I2C1".
+func ShortName(name string) string {
+	for _, prefix := range []string{"/dev/i2c-", "i2c-", "I2C"} {
+		name = strings.TrimPrefix(name, prefix)
+	}
+	return name
+}
+
 // Behind returns the branch of the bus behind the channels, the outermost first.
 //
 // For each transaction on it the channels are switched on, and off again after,

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"io/fs"
 	"maps"
-	"strings"
 	"sync"
 	"syscall"
 	"testing/fstest"
@@ -59,7 +58,7 @@ func (h *Host) I2C(name string) (*i2cbus.Bus, error) {
 }
 
 func (h *Host) bus(name string) *bus {
-	name = cmp.Or(strings.TrimPrefix(name, "/dev/i2c-"), "1")
+	name = cmp.Or(i2cbus.ShortName(name), "1")
 	b, ok := h.buses[name]
 	if !ok {
 		if h.buses == nil {

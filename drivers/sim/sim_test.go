@@ -145,3 +145,14 @@ func TestLine(t *testing.T) {
 	_, err = l.Watch(gpioline.Options{}, nil)
 	assert.NoError(t, err)
 }
+
+// All names of a bus are one bus, as on a board.
+func TestBusNames(t *testing.T) {
+	host := new(Host)
+	host.AddI2C("/dev/i2c-2", 0x44, &Commands{Answer: func([]byte, []uint16) ([]uint16, time.Duration, bool) { return nil, 0, true }})
+	for _, name := range []string{"2", "i2c-2", "I2C2", "/dev/i2c-2"} {
+		bus, err := host.I2C(name)
+		require.NoError(t, err)
+		assert.NoError(t, bus.Dev(0x44).Write(t.Context(), 1), name)
+	}
+}

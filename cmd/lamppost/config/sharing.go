@@ -1,9 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/lamppost-city/lamppost/drivers/i2cbus"
 )
@@ -65,13 +65,7 @@ func (d *decoder) sharedAddress(at place, bus string, address uint16) {
 
 // TrunkName makes the names of one bus one: "1" for "/dev/i2c-1", and for "".
 func TrunkName(name string) string {
-	for _, prefix := range []string{"/dev/i2c-", "i2c-", "I2C"} {
-		name = strings.TrimPrefix(name, prefix)
-	}
-	if name == "" {
-		return "1" // the default of every board that has one
-	}
-	return name
+	return cmp.Or(i2cbus.ShortName(name), "1") // the default of every board that has one
 }
 
 // clash says why two parts cannot be where they are, or returns "".
